@@ -1,0 +1,177 @@
+"""The groups of settings: defaults, ranges, meanings."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
+
+Bits = Annotated[int, Field(ge=64, le=32768, multiple_of=64)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+MemorySize = Annotated[str, Field(pattern=r"^[1-9][0-9]*(kB|MB|GB)$")]
+_MEMORY_SIZE: JsonDict = {"allowed": "a size as PostgreSQL writes it, such as 512MB or 4GB"}
+
+
+class Section(BaseModel):
+    """A group of settings: closed, immutable, checked in its defaults too."""
+
+    # Defaults are validated because one key given alone may contradict the default of another.
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_truth_values(cls, value: Any) -> Any:
+        # YAML reads yes, no, on and off as truth values; as numbers they would be 1 and 0.
+        if isinstance(value, bool):
+            raise PydanticCustomError("truth_value", "not a truth value")
+        return value
+
+
+class Install(Section):
+    """Fixed when the schema is installed and recorded in the database."""
+
+    bits: int = Field(
+        default=16384, ge=1024, le=32768, multiple_of=64, description="components of a hypervector (D)"
+    )
+    sketch_bits: Bits = Field(default=1024, description="leading components that the index holds (S)")
+
+    @field_validator("sketch_bits")
+    @classmethod
+    def _sketch_fits(cls, value: int, info: ValidationInfo) -> int:
+        return _at_most(value, info, "bits")
+
+
+class Embedded(Section):
+    """The PostgreSQL server that Mnemo starts itself where no dsn is given."""
+
+    port: int | None = Field(
+        default=None,
+        ge=1024,
+        le=65535,
+        description="TCP port on the loopback address; null: decided at start",
+    )
+    shared_buffers: MemorySize | None = Field(
+        default=None,
+        description="page cache of the server; null: from the machine's memory",
+        json_schema_extra=_MEMORY_SIZE,
+    )
+    maintenance_work_mem: MemorySize | None = Field(
+        default=None,
+        description="memory of one index build; null: from the machine's memory",
+        json_schema_extra=_MEMORY_SIZE,
+    )
+
+
+class Pool(Section):
+    """Connections this process keeps to the database."""
+
+    min_size: int = Field(default=1, ge=0, le=1000, description="connections kept open when idle")
+    max_size: int = Field(default=10, ge=1, le=1000, description="most connections at one time")
+    timeout_seconds: float = Field(
+        default=5.0, gt=0, le=3600, description="longest wait for a free connection, seconds"
+    )
+
+    @field_validator("max_size")
+    @classmethod
+    def _holds_the_idle_ones(cls, value: int, info: ValidationInfo) -> int:
+        return _at_least(value, info, "min_size")
+
+
+class Search(Section):
+    """How much work a recall does."""
+
+    # 4,096 is the bound that mnemo.search itself keeps, 1,000 is pgvector's bound of hnsw.ef_search.
+    max_k: int = Field(default=4096, ge=1, le=4096, description="most hits a caller may ask for")
+    k: int = Field(default=10, ge=1, le=4096, description="hits of a recall that names no number")
+    ef_search: int = Field(
+        default=100, ge=1, le=1000, description="entries the HNSW walk keeps; more: better recall, slower"
+    )
+    candidates: int = Field(
+        default=100,
+        ge=1,
+        le=16384,
+        description="sketch candidates ranked again by the whole hypervector; at least k is used",
+    )
+    statement_timeout_ms: int = Field(
+        default=30_000, ge=0, le=3_600_000, description="longest run of one search, milliseconds; 0: no limit"
+    )
+
+    @field_validator("k")
+    @classmethod
+    def _k_is_allowed(cls, value: int, info: ValidationInfo) -> int:
+        return _at_most(value, info, "max_k")
+
+    @field_validator("candidates")
+    @classmethod
+    def _candidates_cover_k(cls, value: int, info: ValidationInfo) -> int:
+        return _at_least(value, info, "k")
+
+
+class Ingest(Section):
+    """Writing many memories."""
+
+    batch_rows: int = Field(default=1000, ge=1, le=100_000, description="memories of one transaction")
+    content_max_bytes: int = Field(
+        default=1_000_000, ge=1, le=8_000_000, description="longest content of one memory, bytes of UTF-8"
+    )
+
+
+class Lifecycle(Section):
+    """How strength (LTP) grows and decays, and which tier follows from it."""
+
+    hot_capacity: int = Field(
+        default=100_000, ge=1, le=10_000_000, description="most memories in the hot tier"
+    )
+    hot_threshold: Fraction = Field(
+        default=0.7, description="strength from which a memory belongs to the hot tier"
+    )
+    warm_threshold: Fraction = Field(
+        default=0.3, description="strength from which a memory belongs to the warm tier"
+    )
+    half_life_days: float = Field(
+        default=30.0, gt=0, le=36_500, description="time in which unused strength halves, days"
+    )
+    potentiation: Fraction = Field(
+        default=0.1, description="share of the missing strength that one access adds"
+    )
+    importance: float = Field(
+        default=0.5, ge=0, le=1, description="importance of a memory written without one"
+    )
+
+    @field_validator("warm_threshold")
+    @classmethod
+    def _tiers_are_ordered(cls, value: float, info: ValidationInfo) -> float:
+        hot = info.data.get("hot_threshold")
+        if hot is not None and value >= hot:
+            raise ValueError(f"must be below lifecycle.hot_threshold, which is {hot:g}")
+        return value
+
+
+class Logging(Section):
+    """What the process itself reports, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least severe message shown"
+    )
+    format: Literal["text", "json"] = Field(
+        default="text", description="text for people, json: one object a line"
+    )
+
+    @field_validator("level", "format", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+
+def _at_most(value: int, info: ValidationInfo, other: str) -> int:
+    limit = info.data.get(other)
+    if limit is not None and value > limit:
+        raise ValueError(f"must not be above {other}, which is {limit}")
+    return value
+
+
+def _at_least(value: int, info: ValidationInfo, other: str) -> int:
+    limit = info.data.get(other)
+    if limit is not None and value < limit:
+        raise ValueError(f"must not be below {other}, which is {limit}")
+    return value

@@ -1,0 +1,87 @@
+"""Everything Mnemo raises for a caller to catch: one class per private SQLSTATE, and the few without one."""
+
+# They are named for what happened; "Error" after each would say it twice.
+# ruff: noqa: N818
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class MnemoError(Exception):
+    """Mnemo could not do what was asked."""
+
+    sqlstate: ClassVar[str | None] = None
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class InvalidHypervector(MnemoError, ValueError):
+    """A hypervector does not have the length this database was installed with."""
+
+    sqlstate = "MN001"
+
+
+class InvalidArgument(MnemoError, ValueError):
+    """An argument is out of its range."""
+
+    sqlstate = "MN002"
+
+
+class MalformedFilter(MnemoError, ValueError):
+    """A filter is not well-formed."""
+
+    sqlstate = "MN003"
+
+
+class UnknownCollection(MnemoError, LookupError):
+    """There is no such collection."""
+
+    sqlstate = "MN004"
+
+
+class UnknownMemory(MnemoError, LookupError):
+    """There is no such memory."""
+
+    sqlstate = "MN005"
+
+
+class InvalidEmbedding(MnemoError, ValueError):
+    """An embedding has a wrong dimension, or components that are not finite."""
+
+    sqlstate = "MN006"
+
+
+class UnknownTier(MnemoError, LookupError):
+    """There is no such tier."""
+
+    sqlstate = "MN007"
+
+
+class InstallationMismatch(MnemoError):
+    """The server, the database and this program do not fit together."""
+
+    sqlstate = "MN008"
+
+
+class ConnectionFailed(MnemoError, ConnectionError):
+    """The server cannot be reached."""
+
+
+class MigrationFailed(MnemoError):
+    """A migration failed; the database is as it was before."""
+
+
+class InvalidConfiguration(MnemoError, ValueError):
+    """The settings hold mistakes; ``problems`` names each key, its value, what is allowed and its source."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "the configuration is not valid:\n" + "\n".join(f"  {line}" for line in self.problems)
+        )
+
+
+BY_SQLSTATE: dict[str, type[MnemoError]] = {
+    kind.sqlstate: kind for kind in MnemoError.__subclasses__() if kind.sqlstate is not None
+}
