@@ -1,0 +1,107 @@
+"""What a revision script calls: frozen SQL in, statements of the running migration out."""
+
+from pathlib import Path
+
+from alembic import op
+from alembic.config import Config
+
+from engine.errors import InstallationMismatch
+from engine.schema.files import LOAD_SETTINGS, digest, parse_sums, read, sql_files
+from engine.schema.parameters import Parameters
+
+SUMS = "SHA256SUMS"
+CHANGE = "change.sql"
+PARAMETERS_KEY = "mnemo.parameters"
+
+_DROP = """
+do $drop$
+begin
+  if to_regclass('mnemo.memory') is not null
+     and coalesce(current_setting('mnemo.force_downgrade', true), '') <> 'on' then
+    -- A policy must not hide rows from this question: with row_security off Postgres raises instead.
+    set local row_security = off;
+    if exists (select from mnemo.memory) then
+      raise exception 'the downgrade would drop stored memories: schema mnemo is not empty'
+        using errcode = 'MN008',
+              hint = 'Back them up, then force it (force=True, or set mnemo.force_downgrade = on).';
+    end if;
+  end if;
+  -- The version table must outlive its revision: it steps aside while everything else goes.
+  alter schema mnemo rename to mnemo_dropped;
+  create schema mnemo;
+  alter table mnemo_dropped.alembic_version set schema mnemo;
+  drop schema mnemo_dropped cascade;
+end
+$drop$;
+"""
+
+
+def apply_sql(statements: str) -> None:
+    """Run SQL text as it stands, `%` and `:name` included; with --sql, print it instead."""
+    context = op.get_context()
+    if context.as_sql:
+        context.impl.static_output(statements.rstrip() + "\n")
+    else:
+        op.get_bind().exec_driver_sql(statements, execution_options={"no_parameters": True})
+
+
+def _frozen_dir(revision: str) -> Path:
+    location = _config().get_main_option("script_location")
+    assert location is not None
+    return Path(location) / "frozen" / revision
+
+
+def verify_frozen(folder: Path) -> None:
+    """Compare every file of a frozen revision with its recorded hash.
+
+    Raises:
+        InstallationMismatch: a file is missing, added or changed; the message names it.
+    """
+    expected = parse_sums((folder / SUMS).read_text(encoding="utf-8"))
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.sql")}
+    found = {name: digest(path) for name, path in paths.items()}
+    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    if wrong:
+        raise InstallationMismatch(
+            f"frozen SQL of revision {folder.name} differs from its {SUMS}: {', '.join(wrong)}"
+        )
+
+
+def apply_frozen(revision: str) -> None:
+    """Install everything a first revision froze, with the parameters of this database."""
+    folder = _frozen_dir(revision)
+    verify_frozen(folder)
+    _load(sql_files(folder))
+
+
+def apply_change(revision: str) -> None:
+    """Run a later revision: its hand-written change.sql, then the functions, views and grants it froze.
+
+    Its schema files are kept for the record only: tables that hold rows are altered, never made anew.
+    """
+    folder = _frozen_dir(revision)
+    verify_frozen(folder)
+    replayed = [
+        path for path in sql_files(folder) if path.parent.name != "schema" and path.name != "install.sql"
+    ]
+    _load([folder / CHANGE, *replayed])
+
+
+def drop_installation() -> None:
+    """Drop schema mnemo, apart from the version table; refused while memories are stored, unless forced."""
+    apply_sql(_DROP)
+
+
+def _config() -> Config:
+    config = op.get_context().config
+    assert config is not None
+    return config
+
+
+def _load(paths: list[Path]) -> None:
+    parameters = _config().attributes[PARAMETERS_KEY]
+    assert isinstance(parameters, Parameters)
+    for setting in LOAD_SETTINGS:
+        apply_sql(setting + ";")
+    for path in paths:
+        apply_sql(read(path, parameters))

@@ -1,0 +1,18 @@
+"""${message}."""
+
+from engine.schema.revision import apply_change
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = ${repr(branch_labels)}
+depends_on = ${repr(depends_on)}
+
+
+def upgrade() -> None:
+    """Run frozen/${up_revision}/change.sql, then the functions, views and grants this revision changed."""
+    apply_change(revision)
+
+
+def downgrade() -> None:
+    """Undo it."""
+    raise NotImplementedError
