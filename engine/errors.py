@@ -85,3 +85,9 @@ class InvalidConfiguration(MnemoError, ValueError):
 BY_SQLSTATE: dict[str, type[MnemoError]] = {
     kind.sqlstate: kind for kind in MnemoError.__subclasses__() if kind.sqlstate is not None
 }
+
+
+def error_for(sqlstate: str | None, message: str) -> MnemoError | None:
+    """Return the exception for a private SQLSTATE, or None where the code is not one of Mnemo's."""
+    kind = BY_SQLSTATE.get(sqlstate or "")
+    return kind(message) if kind else None
