@@ -37,17 +37,18 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What `check` judges: version number as in server_version_num, encoding, extensions by name."""
+    """What `check` judges, and who asks: server_version_num, encoding, role, extensions by name."""
 
     version_num: int
     encoding: str
+    role: str
     extensions: Mapping[str, Extension]
 
 
 def read_facts(connection: Connection) -> ServerFacts:
     """Ask the server for its version, the database's encoding and the extensions Mnemo needs."""
     row = connection.execute(
-        "select current_setting('server_version_num')::int, pg_encoding_to_char(encoding)"
+        "select current_setting('server_version_num')::int, pg_encoding_to_char(encoding), current_user"
         " from pg_database where datname = current_database()"
     ).fetchone()
     assert row is not None
@@ -59,7 +60,7 @@ def read_facts(connection: Connection) -> ServerFacts:
         " left join pg_namespace s on s.oid = e.extnamespace",
         [list(EXTENSIONS)],
     ).fetchall()
-    return ServerFacts(row[0], row[1], {name: Extension(*rest) for name, *rest in extensions})
+    return ServerFacts(row[0], row[1], row[2], {name: Extension(*rest) for name, *rest in extensions})
 
 
 def check(facts: ServerFacts) -> None:
@@ -112,22 +113,21 @@ def prepare(connection: Connection) -> None:
     check(facts)
     for name in EXTENSIONS:
         if facts.extensions[name].installed is None:
-            _create_extension(connection, name)
-    _create_schema(connection)
+            _create_extension(connection, name, facts.role)
+    _create_schema(connection, facts.role)
 
 
-def _create_extension(connection: Connection, name: LiteralString) -> None:
+def _create_extension(connection: Connection, name: LiteralString, role: str) -> None:
     try:
         connection.execute(f"create extension {name} with schema {EXTENSION_SCHEMA}")
     except errors.InsufficientPrivilege as error:
         raise InstallationMismatch(
-            f"extension {name} is missing and role {connection.info.user} may not create it:"
+            f"extension {name} is missing and role {role} may not create it:"
             f" have a superuser run: create extension {name} with schema {EXTENSION_SCHEMA}"
         ) from error
 
 
-def _create_schema(connection: Connection) -> None:
-    role = connection.info.user
+def _create_schema(connection: Connection, role: str) -> None:
     if connection.execute("select to_regnamespace('mnemo')").fetchone() == (None,):
         try:
             connection.execute("create schema mnemo")

@@ -30,9 +30,13 @@ class Databases:
         """Return the connection string of one database."""
         return make_conninfo(self.server_dsn, dbname=database)
 
+    def name(self) -> str:
+        """Return a name that nothing on the server has yet."""
+        return next(self._names)
+
     def create(self, template: str = "template0", encoding: str = "UTF8") -> str:
         """Create a database and return its name."""
-        name = next(self._names)
+        name = self.name()
         statement = sql.SQL("create database {} template {}").format(
             sql.Identifier(name), sql.Identifier(template)
         )

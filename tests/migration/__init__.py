@@ -1,0 +1,1 @@
+"""Installing, upgrading, refusing, and what is frozen."""
