@@ -3,6 +3,8 @@
 create or replace function mnemo.similarity(p_a bit, p_b bit) returns double precision
 language sql immutable parallel safe
 as $$
-    select 1.0::double precision operator(pg_catalog.-) mnemo.hamming(p_a, p_b)::double precision
-        operator(pg_catalog./) nullif(pg_catalog.length(p_a), 0)::double precision
+    -- operator() has one precedence for all, hence the parentheses.
+    select 1::double precision operator(pg_catalog.-) (
+        mnemo.hamming(p_a, p_b)::double precision
+        operator(pg_catalog./) nullif(pg_catalog.length(p_a), 0)::double precision)
 $$;
