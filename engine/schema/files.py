@@ -10,7 +10,6 @@ from engine.schema.parameters import Parameters
 LOAD_SETTINGS = (
     "set local check_function_bodies = off",
     "set local search_path = pg_catalog, public",
-    "set local client_min_messages = warning",
 )
 
 

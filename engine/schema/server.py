@@ -16,9 +16,14 @@ EXTENSION_SCHEMA = "public"
 MIGRATION_LOCK = 0x6D6E656D6F
 
 # Waiting for another migration may take as long as that one runs; a table in use should not block the
-# queue of everyone behind it for long.
+# queue of everyone behind it for long. A role's own statement_timeout is meant for queries.
 _WAIT_FOR_MIGRATION = "15min"
 _WAIT_FOR_TABLES = "10s"
+_SESSION = (
+    "set local client_min_messages = warning",
+    "set local statement_timeout = 0",
+    f"set local lock_timeout = '{_WAIT_FOR_MIGRATION}'",
+)
 
 _HOW_TO_GET = {
     "vector": "install pgvector >= 0.8 on the server (https://github.com/pgvector/pgvector)",
@@ -106,7 +111,8 @@ def prepare(connection: Connection) -> None:
     Raises:
         InstallationMismatch: the server cannot hold Mnemo, or the role may not make what is missing.
     """
-    connection.execute(f"set local lock_timeout = '{_WAIT_FOR_MIGRATION}'")
+    for statement in _SESSION:
+        connection.execute(statement)
     connection.execute("select pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
     connection.execute(f"set local lock_timeout = '{_WAIT_FOR_TABLES}'")
     facts = read_facts(connection)
@@ -180,7 +186,7 @@ def settle_parameters(recorded: Parameters | None, bits: int | None, sketch_bits
 
 # The checks of `prepare`, for a script that runs without this program.
 OFFLINE_PRELUDE = f"""
-set local lock_timeout = '{_WAIT_FOR_MIGRATION}';
+{"; ".join(_SESSION)};
 select pg_advisory_xact_lock({MIGRATION_LOCK});
 set local lock_timeout = '{_WAIT_FOR_TABLES}';
 do $check$

@@ -158,7 +158,7 @@ def wait_for_waiters(dsn: str, count: int) -> None:
 
 def test_a_failing_statement_leaves_nothing(empty_dsn: str) -> None:
     with psycopg.connect(empty_dsn, autocommit=True) as connection:
-        # In the way of the last thing that a load does.
+        # In the way of a function, which loads when the tables are already there.
         connection.execute("create schema mnemo")
         connection.execute("create function mnemo.bits() returns text language sql as 'select null::text'")
         with pytest.raises(MigrationFailed, match="cannot change return type"):

@@ -56,7 +56,7 @@ def _docker_answers() -> bool:
 def _container() -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from testcontainers.postgres import PostgresContainer
+        from testcontainers.community.postgres import PostgresContainer
 
         options = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
         container = PostgresContainer(IMAGE, driver=None).with_command(f"postgres {options}")

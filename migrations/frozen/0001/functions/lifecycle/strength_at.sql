@@ -1,0 +1,10 @@
+-- Strength p_ltp of time p_ltp_at, decayed to p_at: s * exp(-lambda * (t - t0)), lambda = ln 2 / half-life.
+create or replace function mnemo.strength_at(
+    p_ltp double precision, p_ltp_at timestamptz, p_at timestamptz, p_half_life interval
+) returns double precision
+language sql immutable parallel safe
+as $$
+    select p_ltp * power(0.5::double precision,
+                         greatest(extract(epoch from p_at) - extract(epoch from p_ltp_at), 0)::double precision
+                         / extract(epoch from p_half_life)::double precision)
+$$;

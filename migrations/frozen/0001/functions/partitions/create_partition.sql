@@ -1,0 +1,14 @@
+-- A table shaped like a partition of mnemo.memory, in the tablespace of its tier, without indexes and not
+-- yet attached. Load it, then call mnemo.index_partition and mnemo.attach_partition.
+create or replace function mnemo.create_partition(p_relation text, p_tier text) returns regclass
+language plpgsql volatile
+set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+    execute format(
+        'create table mnemo.%I (like mnemo.memory including defaults including constraints including storage '
+        'including comments) with (toast_tuple_target = {toast_tuple_target}) tablespace %I',
+        p_relation, mnemo.tier_tablespace(p_tier));
+    return format('mnemo.%I', p_relation)::regclass;
+end
+$$;

@@ -1,0 +1,74 @@
+-- The k memories of this tenant nearest to a hypervector, nearest first; ties by id. Reads one snapshot and writes
+-- nothing, so it can run on a replica. Tiers are searched hot, warm, cold; the search stops after a tier when all
+-- k hits are within the confidence distance of the collection, unless exact is asked for. exact compares every memory.
+-- When k memories match, k come back. MN001 wrong length, MN002 k out of 1 to 4,096, MN003 filter, MN004 collection.
+create or replace function mnemo.search(
+    query      bit varying,
+    k          integer default 10,
+    collection text default 'memories',
+    context    text default null,
+    filter     jsonb default '{}',
+    exact      boolean default false
+) returns table (
+    memory_id  uuid,
+    key        text,
+    tier       text,
+    distance   integer,
+    similarity double precision,
+    score      double precision,
+    content    text,
+    attributes jsonb,
+    created_at timestamptz
+)
+language plpgsql stable
+rows 10
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+    v_tenant    text := mnemo.tenant();
+    v_path      jsonpath;
+    v_confident integer;
+    v_count     integer;
+    v_tier      text;
+    v_nearest   mnemo.candidate[] := '{}';
+begin
+    if query is null or length(query) <> {bits} then
+        raise exception 'hypervector has % bits, this database stores {bits}', coalesce(length(query)::text, 'no')
+            using errcode = 'MN001';
+    end if;
+    if k is null or k not between 1 and 4096 then
+        raise exception 'k must be between 1 and 4096, not %', coalesce(k::text, 'null') using errcode = 'MN002';
+    end if;
+    select floor(c.confidence_distance * {bits}) into v_confident from mnemo.collection c where c.name = search.collection;
+    if not found then
+        perform mnemo.collection(search.collection);
+    end if;
+    v_path := mnemo.filter_jsonpath(search.filter);
+    v_count := greatest(mnemo.ef_search(), 2 * k);
+
+    foreach v_tier in array array['hot', 'warm', 'cold'] loop
+        continue when not case v_tier
+            when 'hot' then true
+            when 'warm' then exists (select from mnemo.memory_warm)
+            else exists (select from mnemo.memory m where m.segment > 1)
+        end;
+        v_nearest := array(
+            select row(n.*)::mnemo.candidate
+            from unnest(v_nearest || mnemo.nearest_in_tier(query, v_tier, v_tenant, search.collection, search.context,
+                        coalesce(search.filter, '{}'), v_path, coalesce(search.exact, false), v_count, k)) as n
+            order by n.distance, n.id
+            limit k);
+        exit when not coalesce(search.exact, false) and cardinality(v_nearest) = k and v_nearest[k].distance <= v_confident;
+    end loop;
+
+    return query
+    select m.id, m.key,
+           case m.segment when 0 then 'hot' when 1 then 'warm' else 'cold' end,
+           n.distance, 1 - n.distance::double precision / {bits}, 1 - n.distance::double precision / {bits},
+           m.content, m.attributes, m.created_at
+    from unnest(v_nearest) as n
+    join mnemo.memory m on m.segment = n.segment and m.bucket = n.bucket and m.id = n.id
+    order by n.distance, n.id;
+end
+$$;

@@ -1,0 +1,30 @@
+-- Forgets a memory for good; false when this tenant has none of that id.
+-- Invariant kept: its memory, activity and key rows go in one transaction. Locks: key, activity, memory.
+create or replace function mnemo.forget(id uuid) returns boolean
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_bucket smallint := mnemo.bucket_of(forget.id);
+    v_memory record;
+    v_segment integer;
+begin
+    select m.tenant, m.collection, m.key into v_memory
+    from mnemo.memory m
+    where m.bucket = v_bucket and m.id = forget.id and m.tenant = mnemo.tenant();
+    if not found then
+        return false;
+    end if;
+    perform from mnemo.memory_key k
+    where k.tenant = v_memory.tenant and k.collection = v_memory.collection and k.key = v_memory.key
+    for update;
+    delete from mnemo.activity a where a.bucket = v_bucket and a.id = forget.id returning a.segment into v_segment;
+    if not found then
+        return false;
+    end if;
+    delete from mnemo.memory m where m.segment = v_segment and m.bucket = v_bucket and m.id = forget.id;
+    delete from mnemo.memory_key k
+    where k.tenant = v_memory.tenant and k.collection = v_memory.collection and k.key = v_memory.key;
+    return true;
+end
+$$;

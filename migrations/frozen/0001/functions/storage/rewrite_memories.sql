@@ -1,0 +1,36 @@
+-- Gives the memories of those drafts whose key existed their new content, in the tier that the draft names. A memory
+-- keeps its id and its creation time, and the greater of its strength and the new importance.
+-- Invariant kept: memory and activity change together; the activity row is locked first, in order of (bucket, id).
+create or replace function mnemo.rewrite_memories(p_drafts mnemo.draft[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now       timestamptz := mnemo.now();
+    v_half_life interval := mnemo.half_life();
+begin
+    perform from mnemo.activity a
+    join unnest(p_drafts) d on a.bucket = mnemo.bucket_of(d.id) and a.id = d.id
+    where d.existed
+    order by a.bucket, a.id
+    for update of a;
+
+    update mnemo.memory m
+    set segment = s.segment, content = d.content, hdv = d.hdv::bit({bits}), embedding = d.embedding, context = d.context,
+        session = d.session, occurred_at = d.occurred_at, attributes = d.attributes
+    from unnest(p_drafts) d
+    join mnemo.activity a on a.bucket = mnemo.bucket_of(d.id) and a.id = d.id
+    join mnemo.open_segment s on s.tier = d.tier
+    where d.existed and m.segment = a.segment and m.bucket = a.bucket and m.id = a.id;
+
+    update mnemo.activity a
+    set segment = s.segment, tier = s.tier, ltp = n.ltp, ltp_at = v_now, leaves_tier_at = l.at, due_at = l.at,
+        entered_tier_at = case when b.tier = s.tier then b.entered_tier_at else v_now end, pinned = b.pinned or d.pinned
+    from unnest(p_drafts) d
+    join mnemo.activity b on b.bucket = mnemo.bucket_of(d.id) and b.id = d.id
+    join mnemo.open_segment s on s.tier = d.tier
+    cross join lateral (select greatest(mnemo.strength_at(b.ltp, b.ltp_at, v_now, v_half_life), d.importance) as ltp) as n
+    cross join lateral (select mnemo.leaves_tier_at(n.ltp, v_now, s.leaves_below, v_half_life) as at) as l
+    where d.existed and a.bucket = b.bucket and a.id = b.id;
+end
+$$;

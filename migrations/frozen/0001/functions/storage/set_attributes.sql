@@ -1,0 +1,24 @@
+-- Replaces the attributes of a memory. MN005 for an id that this tenant does not have, MN002 unless an object.
+-- Invariant kept: the activity row is locked first, so that a move of the same memory cannot lose the change.
+create or replace function mnemo.set_attributes(id uuid, attributes jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_segment integer;
+begin
+    if jsonb_typeof(set_attributes.attributes) is distinct from 'object' then
+        raise exception 'attributes must be a JSON object, not %', coalesce(jsonb_typeof(set_attributes.attributes), 'SQL null') using errcode = 'MN002';
+    end if;
+    select a.segment into v_segment
+    from mnemo.activity a
+    where a.bucket = mnemo.bucket_of(set_attributes.id) and a.id = set_attributes.id and a.tenant = mnemo.tenant()
+    for update;
+    if not found then
+        perform mnemo.raise_unknown_memory(set_attributes.id);
+    end if;
+    update mnemo.memory m set attributes = set_attributes.attributes
+    where m.segment = v_segment and m.bucket = mnemo.bucket_of(set_attributes.id) and m.id = set_attributes.id
+      and m.attributes is distinct from set_attributes.attributes;
+end
+$$;

@@ -1,0 +1,41 @@
+-- The one way in: writes a batch of drafts and returns their ids in order. All or nothing.
+-- Invariant kept: each memory has exactly one row in mnemo.memory, one in mnemo.activity that names its
+-- segment, and one in mnemo.memory_key if it has a key. Locks: keys, then activity, then memory.
+-- New memories go into p_into: mnemo.memory, or the table of a bulk load (one segment, not yet attached).
+create or replace function mnemo.write_drafts(p_drafts mnemo.draft[], p_into regclass default 'mnemo.memory') returns uuid[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now       timestamptz := mnemo.now();
+    v_tenant    text := mnemo.tenant();
+    v_half_life interval := mnemo.half_life();
+    v_drafts    mnemo.draft[];
+begin
+    perform mnemo.check_drafts(p_drafts);
+    v_drafts := mnemo.resolve_keys(mnemo.encode_drafts(p_drafts));
+
+    if exists (select from unnest(v_drafts) d where d.existed) then
+        perform mnemo.rewrite_memories(v_drafts);
+    end if;
+
+    insert into mnemo.activity
+        (bucket, id, segment, tier, tenant, ltp, ltp_at, entered_tier_at, leaves_tier_at, due_at, pinned)
+    select mnemo.bucket_of(d.id), d.id, s.segment, d.tier, v_tenant, d.importance, v_now, v_now, l.at, l.at, d.pinned
+    from unnest(v_drafts) d
+    join mnemo.open_segment s on s.tier = d.tier
+    cross join lateral (select mnemo.leaves_tier_at(d.importance, v_now, s.leaves_below, v_half_life) as at) as l
+    where not d.existed;
+
+    execute format(
+        'insert into %s (occurred_at, created_at, segment, bucket, id, tenant, collection, context, session, key, '
+                        'content, attributes, embedding, hdv) '
+        'select d.occurred_at, $2, s.segment, mnemo.bucket_of(d.id), d.id, $3, d.collection, d.context, d.session, d.key, '
+               'd.content, d.attributes, d.embedding, d.hdv::bit({bits}) '
+        'from unnest($1) d join mnemo.open_segment s on s.tier = d.tier '
+        'where not d.existed', p_into)
+    using v_drafts, v_now, v_tenant;
+
+    return array(select d.id from unnest(v_drafts) d order by d.ordinal);
+end
+$$;

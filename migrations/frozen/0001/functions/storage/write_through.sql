@@ -1,0 +1,49 @@
+-- The trigger behind writes on the view mnemo.memories: it calls the functions that own each change and fills NEW,
+-- so that RETURNING works. MN002 for a column that a plain write cannot set.
+create or replace function mnemo.write_through() returns trigger
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_refused text;
+begin
+    if tg_op = 'DELETE' then
+        perform mnemo.forget(old.id);
+        return old;
+    end if;
+    if tg_op = 'INSERT' then
+        select c.name into v_refused
+        from (values ('id', new.id is not null), ('strength', false), ('access_count', new.access_count is not null),
+                     ('last_access', new.last_access is not null), ('created_at', new.created_at is not null)) as c (name, given)
+        where c.given limit 1;
+        if found then
+            raise exception 'column % of mnemo.memories cannot be inserted; the engine sets it', quote_ident(v_refused) using errcode = 'MN002';
+        end if;
+        new.id := mnemo.remember(
+            new.content, hdv => new.hdv, context => new.context, session => new.session, occurred_at => new.occurred_at,
+            attributes => coalesce(new.attributes, '{}'), key => new.key, collection => coalesce(new.collection, 'memories'),
+            importance => coalesce(new.strength, 0.8), tier => coalesce(new.tier, 'hot'), pinned => coalesce(new.pinned, false));
+    else
+        select c.name into v_refused
+        from jsonb_each(to_jsonb(old) - array['attributes', 'tier', 'pinned', 'strength']) as o (name, value)
+        join jsonb_each(to_jsonb(new)) as c (name, value) on c.name = o.name
+        where c.value is distinct from o.value limit 1;
+        if found then
+            raise exception 'column % of mnemo.memories cannot be updated', quote_ident(v_refused)
+                using errcode = 'MN002', hint = 'attributes, tier and pinned can; for other changes call mnemo.remember with the same key.';
+        end if;
+        if new.strength is distinct from old.strength then
+            raise exception 'column strength of mnemo.memories cannot be updated' using errcode = 'MN002', hint = 'Call mnemo.reinforce(id).';
+        end if;
+        perform mnemo.set_attributes(old.id, new.attributes);
+        if new.pinned is distinct from old.pinned then
+            perform mnemo.pin(old.id, new.pinned);
+        end if;
+        if new.tier is distinct from old.tier then
+            perform mnemo.move_memories(array[old.id], new.tier);
+        end if;
+    end if;
+    select * into new from mnemo.memories m where m.id = new.id;
+    return new;
+end
+$$;

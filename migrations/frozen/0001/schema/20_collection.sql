@@ -1,0 +1,21 @@
+-- A collection says how its memories become hypervectors, so that a query is encoded as they were.
+create table mnemo.collection (
+    name                text primary key check (name ~ '^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,62}$'),
+    encoder             text not null default 'lexical',
+    encoder_version     integer not null default 1,
+    dimension           integer check (dimension between 1 and 100000),
+    seed                text not null default 'mnemo:projection',
+    bucket_rule         text not null default 'hypervector' check (bucket_rule in ('hypervector', 'context', 'tenant')),
+    bind_context        boolean not null default false,
+    keep_embedding      boolean not null default false,
+    confidence_distance double precision not null default 0.030517578125 check (confidence_distance between 0 and 1),
+    created_at          timestamptz not null
+);
+
+comment on table mnemo.collection is 'Named sets of memories and the way their text or embedding becomes a hypervector.';
+comment on column mnemo.collection.dimension is 'Dimension of embeddings; taken from the first one written when not given.';
+comment on column mnemo.collection.seed is 'Seed of the random projection of embeddings.';
+comment on column mnemo.collection.bucket_rule is 'What chooses the bucket of a new memory: leading bits of its hypervector, its context, or its tenant.';
+comment on column mnemo.collection.bind_context is 'Bind (XOR) encoded hypervectors with random_hypervector(''context:'' || context).';
+comment on column mnemo.collection.keep_embedding is 'Keep the int8 embedding beside the hypervector.';
+comment on column mnemo.collection.confidence_distance is 'Recall stops at a tier when all k hits are within this fraction of the bits (500 of 16,384).';

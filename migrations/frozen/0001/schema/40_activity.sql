@@ -1,0 +1,44 @@
+-- The one place that says which tier a memory is in, and how strong it is. Narrow and often updated:
+-- the room left in each page keeps updates heap-only, as long as no indexed column changes.
+create table mnemo.activity (
+    bucket          smallint not null,
+    id              uuid not null,
+    segment         integer not null,
+    ltp             real not null check (ltp between 0 and 1),
+    pinned          boolean not null default false,
+    ltp_at          timestamptz not null,
+    last_access     timestamptz,
+    entered_tier_at timestamptz not null,
+    leaves_tier_at  timestamptz,
+    due_at          timestamptz,
+    access_count    bigint not null default 0,
+    tier            text not null references mnemo.tier,
+    tenant          text not null,
+    primary key (bucket, id),
+    constraint activity_tier_of_segment check (tier = case segment when 0 then 'hot' when 1 then 'warm' else 'cold' end)
+) with (fillfactor = 70);
+
+create index activity_due on mnemo.activity (tier, due_at);
+
+comment on table mnemo.activity is 'One row a memory: tier, segment, strength, accesses.';
+comment on column mnemo.activity.ltp is 'Strength at ltp_at, 0 to 1; it decays from there (mnemo.strength).';
+comment on column mnemo.activity.leaves_tier_at is 'When strength falls below the threshold of the tier; null: never.';
+comment on column mnemo.activity.due_at is 'A lower bound of leaves_tier_at, rewritten only when a demotion scan meets it too early.';
+
+-- One row a recall, folded into activity later. A crash may lose accesses, never a memory.
+create unlogged table mnemo.access_log (
+    at         timestamptz not null,
+    memory_ids uuid[] not null
+);
+
+comment on table mnemo.access_log is 'Recalls not yet counted in mnemo.activity: one row each, with the ids that it returned.';
+
+create table mnemo.segment (
+    segment    integer primary key,
+    tier       text not null references mnemo.tier,
+    state      text not null default 'open' check (state in ('open', 'sealed')),
+    relation   text not null unique,
+    created_at timestamptz not null
+);
+
+comment on table mnemo.segment is 'The partitions of mnemo.memory.';
