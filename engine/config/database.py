@@ -2,15 +2,24 @@
 
 from engine.config.settings import Settings
 
+# What mnemo.configure takes. The importance of a new memory is an argument of each write instead.
+_HELD = {
+    "lifecycle": ("hot_threshold", "warm_threshold", "half_life_days", "potentiation"),
+    "ingest": ("content_max_bytes",),
+}
+
 
 def database_settings(settings: Settings) -> dict[str, float]:
-    """Rows of the table mnemo.setting that this configuration asks for: name and value.
+    """What this configuration asks of the database: the argument of mnemo.configure, by name.
 
     Only what was given, by whatever layer: a default of Python never overwrites a value set in the database.
     ``install`` is not among them, since it is fixed by the first migration.
     """
     given = settings.model_dump(exclude_unset=True)
-    values: dict[str, float] = dict(given.get("lifecycle", {}))
-    if "content_max_bytes" in given.get("ingest", {}):
-        values["content_max_bytes"] = settings.ingest.content_max_bytes
-    return values
+    return {
+        name: values[name]
+        for group, names in _HELD.items()
+        for values in (given.get(group, {}),)
+        for name in names
+        if name in values
+    }

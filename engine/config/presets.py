@@ -5,22 +5,21 @@ from typing import Any, Literal
 
 Preset = Literal["conservative", "moderate", "aggressive"]
 
-# hot_capacity: 500, 320 and 100 MB at the 3.2 KB that a memory of 16,384 bits and its index entry take.
 # ef_search: recall@11 of 0.995, 0.987 and 0.953 on a sketch of 1,024 bits (docs/recall.md).
 PRESETS: Mapping[Preset, Mapping[str, Mapping[str, Any]]] = {
     "conservative": {
-        "search": {"ef_search": 200, "candidates": 200},
+        "search": {"ef_search": 200},
         "ingest": {"batch_rows": 500},
-        "lifecycle": {"hot_capacity": 160_000, "half_life_days": 90.0},
+        "lifecycle": {"half_life_days": 90.0},
     },
     "moderate": {
-        "search": {"ef_search": 100, "candidates": 100},
+        "search": {"ef_search": 100},
         "ingest": {"batch_rows": 1000},
-        "lifecycle": {"hot_capacity": 100_000, "half_life_days": 30.0},
+        "lifecycle": {"half_life_days": 30.0},
     },
     "aggressive": {
-        "search": {"ef_search": 40, "candidates": 40},
+        "search": {"ef_search": 40},
         "ingest": {"batch_rows": 5000},
-        "lifecycle": {"hot_capacity": 32_000, "half_life_days": 7.0},
+        "lifecycle": {"half_life_days": 7.0},
     },
 }

@@ -84,13 +84,10 @@ class Search(Section):
     max_k: int = Field(default=4096, ge=1, le=4096, description="most hits a caller may ask for")
     k: int = Field(default=10, ge=1, le=4096, description="hits of a recall that names no number")
     ef_search: int = Field(
-        default=100, ge=1, le=1000, description="entries the HNSW walk keeps; more: better recall, slower"
-    )
-    candidates: int = Field(
         default=100,
         ge=1,
-        le=16384,
-        description="sketch candidates ranked again by the whole hypervector; at least k is used",
+        le=1000,
+        description="sketch candidates ranked by the whole hypervector (at least 2 k); more: better recall",
     )
     statement_timeout_ms: int = Field(
         default=30_000, ge=0, le=3_600_000, description="longest run of one search, milliseconds; 0: no limit"
@@ -100,11 +97,6 @@ class Search(Section):
     @classmethod
     def _k_is_allowed(cls, value: int, info: ValidationInfo) -> int:
         return _at_most(value, info, "max_k")
-
-    @field_validator("candidates")
-    @classmethod
-    def _candidates_cover_k(cls, value: int, info: ValidationInfo) -> int:
-        return _at_least(value, info, "k")
 
 
 class Ingest(Section):
@@ -119,9 +111,6 @@ class Ingest(Section):
 class Lifecycle(Section):
     """How strength (LTP) grows and decays, and which tier follows from it."""
 
-    hot_capacity: int = Field(
-        default=100_000, ge=1, le=10_000_000, description="most memories in the hot tier"
-    )
     hot_threshold: Fraction = Field(
         default=0.7, description="strength from which a memory belongs to the hot tier"
     )
@@ -135,7 +124,7 @@ class Lifecycle(Section):
         default=0.1, description="share of the missing strength that one access adds"
     )
     importance: float = Field(
-        default=0.5, ge=0, le=1, description="importance of a memory written without one"
+        default=0.8, ge=0, le=1, description="importance of a memory written without one"
     )
 
     @field_validator("warm_threshold")

@@ -1,13 +1,14 @@
 """What the database is told, and that its own defaults are the same."""
 
-import re
-from pathlib import Path
-
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from engine.config import Settings
 from engine.config.database import database_settings
 from engine.config.presets import PRESETS
+from engine.errors import InvalidArgument
+from tests.conftest import Connection
 
 
 def test_only_given_values_go_to_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,11 +24,39 @@ def test_only_given_values_go_to_the_database(monkeypatch: pytest.MonkeyPatch) -
     }
 
 
-def test_the_database_starts_with_the_same_defaults() -> None:
-    script = (Path(__file__).parents[2] / "sql" / "install.sql").read_text(encoding="utf-8")
-    rows = {name: float(value) for name, value in re.findall(r"\('(\w+)', ([\d.]+), '", script)}
-    settings = Settings()
-    ours = {**settings.lifecycle.model_dump(), "content_max_bytes": settings.ingest.content_max_bytes}
-    shared = rows.keys() & ours.keys()
-    assert "half_life_days" in shared
-    assert {name: rows[name] for name in shared} == {name: ours[name] for name in shared}
+def test_the_importance_of_a_new_memory_stays_in_python() -> None:
+    assert database_settings(Settings(lifecycle={"importance": 0.5})) == {}
+
+
+def test_the_database_starts_with_the_same_defaults(connection: Connection) -> None:
+    rows = connection.execute(
+        "select name, value from mnemo.setting where name not in ('bits', 'sketch_bits')"
+        " union all select tier || '_threshold', leaves_below from mnemo.tier where leaves_below is not null"
+    ).fetchall()
+    defaults = Settings()
+    assert dict(rows) == database_settings(spelled_out(defaults))
+    described = connection.execute("select pg_get_function_arguments('mnemo.remember'::regproc)").fetchone()
+    assert described is not None
+    assert f"importance double precision DEFAULT {defaults.lifecycle.importance}" in described[0]
+
+
+def test_the_database_takes_every_value(connection: Connection) -> None:
+    asked = database_settings(spelled_out(Settings(preset="aggressive", lifecycle={"hot_threshold": 0.8})))
+    connection.execute("select mnemo.configure(%s)", [Jsonb(asked)])
+    rows = connection.execute(
+        "select name, value from mnemo.setting"
+        " union all select tier || '_threshold', leaves_below from mnemo.tier"
+    ).fetchall()
+    assert asked.items() <= dict(rows).items()
+
+
+@pytest.mark.parametrize("value", ["NaN", "0", "-1", "Infinity", "1.5", "many"])
+def test_the_database_refuses_what_makes_no_sense(connection: Connection, value: str) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        connection.execute("select mnemo.configure(%s)", [Jsonb({"potentiation": value})])
+    assert caught.value.sqlstate == InvalidArgument.sqlstate
+    assert "potentiation" in str(caught.value)
+
+
+def spelled_out(settings: Settings) -> Settings:
+    return Settings(**settings.model_dump(exclude={"config"}))

@@ -43,7 +43,6 @@ def test_all_problems_at_once_each_with_key_value_range_and_origin(
         ({"install": {"bits": 1024, "sketch_bits": 2048}}, "must not be above bits, which is 1024"),
         ({"pool": {"min_size": 5, "max_size": 4}}, "must not be below min_size, which is 5"),
         ({"search": {"k": 50, "max_k": 40}}, "must not be above max_k, which is 40"),
-        ({"search": {"candidates": 9}}, "must not be below k, which is 10"),
     ],
 )
 def test_settings_that_contradict_each_other(given: dict[str, Any], message: str) -> None:

@@ -30,7 +30,7 @@ def test_each_layer_wins_over_the_weaker_ones(write_file: WriteFile, monkeypatch
     assert settings.ingest.batch_rows == 40
     assert settings.search.ef_search == 70
     assert settings.search.k == 20
-    assert settings.search.candidates == PRESETS["aggressive"]["search"]["candidates"]
+    assert settings.lifecycle.half_life_days == PRESETS["aggressive"]["lifecycle"]["half_life_days"]
     assert settings.pool.max_size == 10
 
 
