@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import stat
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -124,20 +123,25 @@ def system_account() -> Account:
     return known
 
 
-def make_shared_dir(directory: Path) -> None:
+CHOOSE_DATA_DIR = "choose another data directory with --data-dir or MNEMO_DATA_DIR"
+
+
+def make_shared_dir(directory: Path, remedy: str = CHOOSE_DATA_DIR) -> None:
     """Make a directory with its parents; root's are open to the server's account whatever the umask."""
     if directory.is_dir():
         return
     try:
         if directory.parent != directory:
-            make_shared_dir(directory.parent)
-        directory.mkdir(exist_ok=True)
+            make_shared_dir(directory.parent, remedy)
+        directory.mkdir()
         if os.geteuid() == 0:
             directory.chmod(0o755)
+    except FileExistsError:
+        return
     except OSError as error:
         raise EmbeddedServerError(
-            f"cannot make the directory {directory}: {error.strerror}. Choose a data directory in which "
-            f"user {own_account().name} may write, with --data-dir or MNEMO_DATA_DIR"
+            f"cannot make the directory {directory}: {error.strerror}. Let user {own_account().name} write "
+            f"there, or {remedy}"
         ) from error
 
 
@@ -146,20 +150,23 @@ def make_private_dir(directory: Path, account: Account) -> None:
     try:
         try:
             directory.mkdir(mode=0o700)
-        except FileExistsError:
-            found = directory.lstat()
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid:
-                raise EmbeddedServerError(
-                    f"{directory} is not a directory of user {account.name}; remove it and start again"
-                ) from None
-        else:
             account.give(directory, 0o700)
-        if stat.S_IMODE(directory.lstat().st_mode) != 0o700:
-            directory.chmod(0o700)
+        except FileExistsError:
+            pass
+        # By descriptor, since the name may come to mean something else between two calls.
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            if os.fstat(descriptor).st_uid != account.uid:
+                raise EmbeddedServerError(
+                    f"{directory} does not belong to user {account.name}; remove it and start again"
+                )
+            os.fchmod(descriptor, 0o700)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise EmbeddedServerError(
-            f"cannot prepare the directory {directory}: {error.strerror}. Give user {own_account().name} the "
-            "right to write there, or choose another data directory with --data-dir or MNEMO_DATA_DIR"
+            f"cannot prepare the directory {directory}: {error.strerror}. Let user {own_account().name} "
+            f"write there, or {CHOOSE_DATA_DIR}"
         ) from error
 
 

@@ -35,7 +35,7 @@ class Cluster:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self.data_dir = Path(os.path.abspath(data_dir.expanduser())).resolve()  # noqa: PTH100
+        self.data_dir = data_dir.expanduser().resolve()
         self.pgdata = self.data_dir / "pgdata"
         self.log_dir = self.data_dir / "log"
         self.lock = self.data_dir / "server.lock"
@@ -127,7 +127,7 @@ class Cluster:
         if remains is not None and processes.is_taken(remains.pid):
             # The rest of the file stays: it names the shared memory that PostgreSQL checks for users.
             path = self.pgdata / "postmaster.pid"
-            _, newline, rest = path.read_text(encoding="utf-8").partition("\n")
+            _, newline, rest = processes.pid_file_text(self.pgdata).partition("\n")
             write_file(path, str(processes.IMPOSSIBLE_PID) + newline + rest, 0o600, account)
         elif remains is None:
             # Empty or damaged, as a full disk or a power cut leaves it; PostgreSQL would refuse it.

@@ -28,7 +28,8 @@ _REMEDIES = (
     ),
     (r"Read-only file system", "the disk is read-only; mount it writable or choose another data directory"),
     (
-        r"checkpoint record|control file|global/pg_control|invalid data in file|could not open file|PANIC"
+        r"checkpoint record|database files are incompatible"
+        r"|control file|global/pg_control|invalid data in file|could not open file|PANIC"
         r"|is not a valid data directory|could not read file|relation mapping",
         "the data directory is damaged; restore it from a backup, or move it away and start again "
         "with an empty one",
@@ -51,8 +52,11 @@ def explain(log: str) -> str:
     grave = re.findall(r"(?:FATAL|PANIC):\s+(.*)", log)
     said = "; ".join(dict.fromkeys(grave)) or log.strip()[-400:] or "it left no message"
     for pattern, remedy in _REMEDIES:
-        if re.search(pattern, log):
-            return f"{said}. What to do: {remedy}"
+        found = re.search(rf"^(?:.*(?:LOG|HINT|DETAIL):\s+)?(.*(?:{pattern}).*)", log, re.MULTILINE)
+        if found:
+            # The grave message may be a mere consequence, such as "contains errors".
+            cause = "" if found[1] in said or re.search(r"FATAL|PANIC", found[1]) else f"{found[1]}; "
+            return f"{cause}{said}. What to do: {remedy}"
     return f"{said}. What to do: read its log"
 
 

@@ -64,7 +64,12 @@ def ensure(account: Account, base: Path | None = None) -> Installation:
     if found is not None:
         return found
     target = _target(base)
-    make_shared_dir(target.parent)
+    make_shared_dir(
+        target.parent,
+        "set XDG_DATA_HOME to a directory in which you may write"
+        if os.geteuid() != 0
+        else "run mnemo as a normal user",
+    )
     with locked(target.parent / "install.lock"):
         found = find(base)
         if found is None:

@@ -62,10 +62,17 @@ class PidFile:
     ready: bool
 
 
+def pid_file_text(pgdata: Path) -> str:
+    """The text of postmaster.pid, never of a file that a link in its place points to."""
+    descriptor = os.open(pgdata / "postmaster.pid", os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
 def read_pid_file(pgdata: Path) -> PidFile | None:
     """The content of postmaster.pid; None when it is missing, empty or damaged."""
     try:
-        lines = (pgdata / "postmaster.pid").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = pid_file_text(pgdata).splitlines()
         lines += [""] * (8 - len(lines))
         return PidFile(int(lines[0]), int(lines[3] or 0), lines[4], lines[5], lines[7].strip() == "ready")
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -99,10 +106,14 @@ def is_alive(pid: int, pgdata: Path) -> bool:
     if not words:
         return False
     name = cluster_name(pgdata)
-    if f"cluster_name={name}" in words or " ".join(words).startswith(f"postgres: {name}: "):
+    program = Path(words[0]).name
+    if " ".join(words).startswith(f"postgres: {name}: "):
+        return True
+    # The shell is what the server is for an instant between fork and exec.
+    if program in ("postgres", "sh") and f"cluster_name={name}" in words:
         return True
     # Someone may have started the server by hand, with or without -D.
-    return Path(words[0]).name == "postgres" and (str(pgdata) in words or _working_dir(pid) == str(pgdata))
+    return program == "postgres" and (str(pgdata) in words or _working_dir(pid) == str(pgdata))
 
 
 def server_processes(pgdata: Path) -> list[int]:

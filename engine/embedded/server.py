@@ -6,6 +6,7 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGQUIT, SIGTERM
@@ -76,8 +77,8 @@ class EmbeddedServer:
             found = self._running()
             if found is not None:
                 self._check_port(found)
-                self._wait_until_ready(found.pid)
-            else:
+            # One that is just shutting down is waited for, then started anew.
+            if found is None or not self._becomes_ready(found.pid):
                 self._start(account, install.ensure(account))
             self._make_database()
             return self.status()
@@ -98,13 +99,17 @@ class EmbeddedServer:
                 return False
             processes.send(found.pid, _STOP_SIGNALS[mode])
             deadline = time.monotonic() + STOP_PATIENCE_S
-            while processes.is_alive(found.pid, self._cluster.pgdata):
+            # Its logger ends last; only then may the directory be removed.
+            while processes.server_processes(self._cluster.pgdata):
                 if time.monotonic() > deadline:
                     raise EmbeddedServerError(
                         f"the server (process {found.pid}) did not stop in {STOP_PATIENCE_S:.0f} s; "
                         "clients may still be connected: stop it in mode fast or immediate"
                     )
                 time.sleep(0.02)
+            if self._cluster.socket_dir.parent != self._cluster.data_dir:
+                with suppress(OSError):
+                    self._cluster.socket_dir.rmdir()
             return True
 
     def status(self) -> ServerStatus:
@@ -118,15 +123,12 @@ class EmbeddedServer:
             socket_dir=self._socket_dir(found),
             port=self._port_in_use(found),
             version=installation.version if installation else "",
-            dsn=self.dsn(),
+            dsn=self._dsn(found, DATABASE),
         )
 
     def dsn(self, database: str = DATABASE) -> str:
         """The libpq connection string, keyword form, through the socket; its host is a directory."""
-        found = self._running()
-        return make_conninfo(
-            host=str(self._socket_dir(found)), port=self._port_in_use(found), dbname=database, user=SUPERUSER
-        )
+        return self._dsn(self._running(), database)
 
     def tcp_dsn(self, database: str = DATABASE) -> str:
         """The connection string through the TCP port; it names the password file, not the password."""
@@ -156,6 +158,11 @@ class EmbeddedServer:
         found = processes.read_pid_file(self._cluster.pgdata)
         return found if found is not None and processes.is_alive(found.pid, self._cluster.pgdata) else None
 
+    def _dsn(self, found: PidFile | None, database: str) -> str:
+        return make_conninfo(
+            host=str(self._socket_dir(found)), port=self._port_in_use(found), dbname=database, user=SUPERUSER
+        )
+
     def _socket_dir(self, found: PidFile | None) -> Path:
         return Path(found.socket_dir) if found is not None and found.socket_dir else self._cluster.socket_dir
 
@@ -184,7 +191,10 @@ class EmbeddedServer:
         cluster.clear_remains(account)
         if self._port is not None:
             _check_port_is_free(self._port)
-        self._wait_until_ready(self._launch(account, installation))
+        if not self._becomes_ready(self._launch(account, installation)):
+            on = f"{cluster.data_dir}, port {self._port}" if self._port else str(cluster.data_dir)
+            log = log_of_last_start(cluster.log_dir)
+            raise EmbeddedServerError(f"PostgreSQL did not start on {on}: {explain(log)} ({cluster.log_dir})")
 
     def _launch(self, account: Account, installation: Installation) -> int:
         cluster = self._cluster
@@ -208,20 +218,16 @@ class EmbeddedServer:
             raise EmbeddedServerError(f"cannot start PostgreSQL: {started.stderr.strip()}")
         return int(started.stdout)
 
-    def _wait_until_ready(self, pid: int) -> None:
+    def _becomes_ready(self, pid: int) -> bool:
+        """Wait until the server accepts connections; False when it ended instead."""
         deadline = time.monotonic() + START_PATIENCE_S
         while True:
-            # Read in this order: a server that ends removes its file first.
             alive = processes.is_alive(pid, self._cluster.pgdata)
             found = processes.read_pid_file(self._cluster.pgdata)
             if alive and found is not None and found.pid == pid and found.ready:
-                return
+                return True
             if not alive:
-                log = log_of_last_start(self._cluster.log_dir)
-                raise EmbeddedServerError(
-                    f"PostgreSQL did not start on {self._cluster.data_dir}: {explain(log)} "
-                    f"({self._cluster.log_dir})"
-                )
+                return False
             if time.monotonic() > deadline:
                 raise EmbeddedServerError(
                     f"the server (process {pid}) is not ready after {START_PATIENCE_S:.0f} s; it may still "

@@ -1,0 +1,1 @@
+"""Tests of the embedded server, each on a data directory of its own."""
