@@ -1,0 +1,1 @@
+"""The demonstration on the documentation strings of Python itself."""
