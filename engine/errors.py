@@ -68,6 +68,10 @@ class ConnectionFailed(MnemoError, ConnectionError):
     """The server cannot be reached."""
 
 
+class TimedOut(MnemoError, TimeoutError):
+    """The server did not answer in the time allowed."""
+
+
 class MigrationFailed(MnemoError):
     """A migration failed; the database is as it was before."""
 

@@ -1,0 +1,1 @@
+"""The border to PostgreSQL: connections, parameters, errors."""

@@ -1,0 +1,52 @@
+"""Errors of the driver and the server as errors of Mnemo."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from engine.errors import ConnectionFailed, InstallationMismatch, InvalidArgument, MnemoError, error_for
+
+# A value that no column could hold: invalid or untranslatable text, out of range, JSON that jsonb refuses.
+_BAD_VALUES = {"22021", "22P05", "22P02", "22P03", "22003", "22007", "22008", "22023", "54000", "54001"}
+_NOT_INSTALLED = {"3F000", "42883", "42P01"}
+
+
+def translated(error: Exception) -> MnemoError | None:
+    """Return the error of Mnemo that a driver's error stands for; None where there is none."""
+    if isinstance(error, PoolTimeout):
+        return ConnectionFailed(f"no connection to the database could be had: {error}")
+    if not isinstance(error, psycopg.Error):
+        return None
+    message = error.diag.message_primary or str(error).strip()
+    if error.diag.message_detail and (error.sqlstate or "").startswith("MN"):
+        message = f"{message}. {error.diag.message_detail}"
+    ours = error_for(error.sqlstate, message)
+    if ours is not None:
+        return ours
+    if error.sqlstate in _BAD_VALUES or (error.sqlstate is None and isinstance(error, psycopg.DataError)):
+        return InvalidArgument(message)
+    if error.sqlstate in _NOT_INSTALLED and "mnemo" in message:
+        return InstallationMismatch(
+            f"{message}: this database has no Mnemo, or an older one; run mnemo migrate"
+        )
+    if (
+        error.sqlstate is None
+        or error.sqlstate[:2] in ("08", "57")
+        or isinstance(error, psycopg.OperationalError)
+    ):
+        return ConnectionFailed(message)
+    return None
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Raise errors of Mnemo in place of the driver's where one fits."""
+    try:
+        yield
+    except (psycopg.Error, PoolTimeout) as error:
+        ours = translated(error)
+        if ours is None:
+            raise
+        raise ours from error

@@ -1,0 +1,240 @@
+"""Mnemo from Python: one asynchronous object over a pool of connections."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from engine.config import Settings
+from engine.database.errors import translate_errors
+from engine.database.parameters import PackedBits
+from engine.database.pool import Pool, make_pool
+from engine.encoding import encode_query
+from engine.errors import InvalidArgument, TimedOut
+from engine.memory import Collection, Hit, Memory, MemoryId, Recall, Tier, TierStats
+from engine.server import serve
+from engine.writing import Writer
+
+_HITS = (
+    "select memory_id, key, tier, distance, similarity, score, content, attributes, created_at"
+    " from mnemo.{}(%s, k => %s, collection => %s, context => %s, filter => %s, exact => %s)"
+)
+_RECALL, _SEARCH = _HITS.format("recall"), _HITS.format("search")
+_STATS = (
+    "select tier, memories, pinned, mean_strength, heap_bytes, index_bytes, total_bytes, segments"
+    " from mnemo.tier_stats"
+)
+
+
+class Mnemo:
+    """A long-term memory in PostgreSQL. Made by `Mnemo.open`; safe to use from many tasks at once.
+
+    Every method raises errors of `engine.errors`; one that fails has changed nothing, except `remember_many`,
+    which says in a note how many memories of earlier batches it stored.
+    """
+
+    def __init__(self, pool: Pool, dsn: str, settings: Settings, bits: int) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._writer = Writer(pool, settings, bits)
+        self.dsn = dsn
+        """libpq connection string of the server in use."""
+        self.bits = bits
+        """D, the components of a hypervector."""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        dsn: str | None = None,
+        data_dir: str | Path | None = None,
+        *,
+        settings: Settings | None = None,
+        tenant: str | None = None,
+    ) -> AsyncIterator[Self]:
+        """Connect to `dsn`, else start the embedded server on `data_dir`; without either, as configured.
+
+        The embedded database is brought up to date; one named by `dsn` must have been, by `mnemo migrate`. An
+        embedded server that this call started stops with it, unless somebody else is connected by then.
+
+        Raises:
+            ConnectionFailed, EmbeddedServerError: no server.
+            InstallationMismatch: no Mnemo there, or one of another version.
+        """
+        chosen = _with(settings or Settings(), dsn, data_dir, tenant)
+        async with serve(chosen) as served:
+            pool = make_pool(served.dsn, chosen)
+            try:
+                with translate_errors():
+                    await pool.open(wait=True, timeout=chosen.pool.timeout_seconds)
+                yield cls(pool, served.dsn, chosen, served.bits)
+            finally:
+                await pool.close()
+
+    async def remember(self, content: str, **fields: Any) -> MemoryId:
+        """Store one memory and return its id; `fields` are those of `Memory`, and `collection`."""
+        collection = fields.pop("collection", "memories")
+        return (await self.remember_many([Memory(content, **fields)], collection=collection))[0]
+
+    async def remember_many(
+        self,
+        memories: Iterable[Memory],
+        *,
+        collection: str = "memories",
+        batch_rows: int | None = None,
+        bulk: bool = False,
+    ) -> list[MemoryId]:
+        """Store memories and return their ids in order; each batch is one transaction.
+
+        With `bulk`, all are one transaction, which needs an empty tier and builds its indexes after the rows:
+        several times faster; recall goes on meanwhile, other writers to the tier wait.
+        """
+        write = self._writer.bulk_load if bulk else self._writer.write
+        return [one async for batch in write(memories, collection, batch_rows=batch_rows) for one in batch]
+
+    async def recall(
+        self,
+        query: str | ArrayLike | None = None,
+        *,
+        embedding: ArrayLike | None = None,
+        k: int | None = None,
+        collection: str = "memories",
+        context: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        exact: bool = False,
+    ) -> Recall:
+        """Return the k memories nearest to the query and note the access.
+
+        The query is a hypervector uint8[D/8], else `embedding` float32[d], else a text. `where` filters
+        attributes with MongoDB's operators. `exact` compares every memory instead of asking the index.
+        """
+        return await self._hits(_RECALL, query, embedding, k, collection, context, where, exact)
+
+    async def search(
+        self,
+        query: str | ArrayLike | None = None,
+        *,
+        embedding: ArrayLike | None = None,
+        k: int | None = None,
+        collection: str = "memories",
+        context: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        exact: bool = False,
+    ) -> Recall:
+        """Do what `recall` does without noting the access: it writes nothing."""
+        return await self._hits(_SEARCH, query, embedding, k, collection, context, where, exact)
+
+    async def forget(self, memory_id: MemoryId) -> bool:
+        """Forget a memory for good; False when there is none of that id."""
+        return bool(await self._value("select mnemo.forget(%s)", memory_id))
+
+    async def pin(self, memory_id: MemoryId, pinned: bool = True) -> None:
+        """Keep a memory in its tier, or let it move again."""
+        await self._value("select mnemo.pin(%s, %s)", memory_id, pinned)
+
+    async def reinforce(self, memory_id: MemoryId) -> float:
+        """Strengthen a memory as an access does; return its strength, 0 to 1."""
+        return float(await self._value("select mnemo.reinforce(%s)", memory_id))
+
+    async def promote(self, memory_ids: Sequence[MemoryId], tier: Tier = "hot") -> int:
+        """Move memories to a faster tier; return how many moved. Pinned ones stay."""
+        return int(await self._value("select mnemo.promote(%s::uuid[], %s)", list(memory_ids), tier))
+
+    async def demote(self, memory_ids: Sequence[MemoryId], tier: Tier = "warm") -> int:
+        """Move memories to a slower tier; return how many moved. Pinned ones stay."""
+        return int(await self._value("select mnemo.demote(%s::uuid[], %s)", list(memory_ids), tier))
+
+    async def create_collection(self, name: str, **definition: Any) -> bool:
+        """Create a collection; False when it is there. For `definition` see mnemo.create_collection."""
+        allowed = (
+            "dimension",
+            "seed",
+            "bucket_rule",
+            "bind_context",
+            "keep_embedding",
+            "confidence_distance",
+        )
+        unknown = set(definition) - set(allowed)
+        if unknown:
+            raise InvalidArgument(f"unknown part of a collection's definition: {', '.join(sorted(unknown))}")
+        named = [part for part in allowed if part in definition]
+        arguments = "".join(f", {part} => %s" for part in named)
+        return bool(
+            await self._value(
+                f"select mnemo.create_collection(%s{arguments})", name, *(definition[p] for p in named)
+            )
+        )
+
+    async def collection(self, name: str = "memories") -> Collection:
+        """Return how a collection encodes its memories."""
+        return await self._writer.collection(name)
+
+    async def stats(self) -> list[TierStats]:
+        """Return what each tier holds, fastest first."""
+        with translate_errors():
+            async with (
+                self._pool.connection() as connection,
+                connection.cursor(row_factory=class_row(TierStats)) as cursor,
+            ):
+                await cursor.execute(_STATS)
+                return await cursor.fetchall()
+
+    async def _value(self, query: str, *parameters: Any) -> Any:
+        with translate_errors():
+            async with self._pool.connection() as connection:
+                row = await (await connection.execute(query, parameters)).fetchone()
+        return row[0] if row is not None else None
+
+    async def _hits(
+        self,
+        statement: str,
+        query: str | ArrayLike | None,
+        embedding: ArrayLike | None,
+        k: int | None,
+        collection: str,
+        context: str | None,
+        where: Mapping[str, Any] | None,
+        exact: bool,
+    ) -> Recall:
+        asked = time.perf_counter()
+        wanted = self._settings.search.k if k is None else k
+        if isinstance(wanted, bool) or not 1 <= wanted <= self._settings.search.max_k:
+            raise InvalidArgument(f"k must be between 1 and {self._settings.search.max_k}, not {wanted}")
+        how = await self._writer.collection(collection)
+        hdv: NDArray[np.uint8] = encode_query(query, embedding, how, context, self.bits)
+        parameters = (PackedBits.of(hdv), wanted, collection, context, Jsonb(dict(where or {})), exact)
+        limit_ms = self._settings.search.statement_timeout_ms
+        try:
+            with translate_errors():
+                async with (
+                    asyncio.timeout(limit_ms / 1000 or None),
+                    self._pool.connection() as connection,
+                    connection.cursor(row_factory=class_row(Hit)) as cursor,
+                ):
+                    await cursor.execute(statement, parameters)
+                    hits = tuple(await cursor.fetchall())
+        except TimeoutError as error:
+            raise TimedOut(
+                f"the search took longer than {limit_ms} ms (search.statement_timeout_ms)"
+            ) from error
+        bound = int(how.confidence_distance * self.bits)
+        confident = len(hits) == wanted and hits[-1].distance <= bound
+        return Recall(hits, (time.perf_counter() - asked) * 1000, confident)
+
+
+def _with(settings: Settings, dsn: str | None, data_dir: str | Path | None, tenant: str | None) -> Settings:
+    changes: dict[str, Any] = {}
+    if dsn is not None:
+        changes["dsn"] = dsn
+    elif data_dir is not None:
+        changes |= {"dsn": None, "data_dir": Path(data_dir)}
+    if tenant is not None:
+        changes["tenant"] = tenant
+    return settings.model_copy(update=changes)
