@@ -24,7 +24,7 @@ def batches(bits: int, most: int = 12) -> st.SearchStrategy[Hypervectors]:
 
 def weighted(bits: int) -> st.SearchStrategy[tuple[Hypervectors, list[int]]]:
     """Draw a batch and its weights, small and huge."""
-    weight = st.integers(1, 9) | st.integers(1, 2**40)
+    weight = st.integers(1, 9) | st.integers(1, 2**59) | st.integers(0, 59).map(lambda n: 2**n)
     pair = st.tuples(hypervectors(bits), weight)
     return st.lists(pair, min_size=1, max_size=8).map(
         lambda pairs: (np.stack([vector for vector, _ in pairs]), [w for _, w in pairs])

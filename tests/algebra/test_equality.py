@@ -1,6 +1,7 @@
 """H1, X4: SQL, NumPy and a model on plain integers agree bit for bit."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,6 +81,13 @@ def test_x4_large_bundles(algebra: Algebra) -> None:
     assert np.array_equal(algebra.bundle(batch, weights), np.asarray(bundle(batch, weights)))
 
 
+@pytest.mark.parametrize("weights", [[2], [4, 4], [8, 2**40], [2**61]])
+def test_x4_weights_without_low_bits(algebra: Algebra, weights: list[int]) -> None:
+    batch = np.stack([random_hypervector(str(n), algebra.bits) for n in range(len(weights))])
+    assert np.array_equal(algebra.bundle(batch, weights), model.bundle(batch, weights))
+    assert np.array_equal(np.asarray(bundle(batch, weights)), model.bundle(batch, weights))
+
+
 def test_x4_partial_bundles_combine(algebra: Algebra) -> None:
     rng = np.random.default_rng(4)
     batch = rng.integers(0, 256, (50, algebra.bits // 8), np.uint8)
@@ -90,7 +98,7 @@ def test_x4_partial_bundles_combine(algebra: Algebra) -> None:
              (select mnemo.bundle_state(h::varbit) as state from unnest(%s::text[]) as h) as b"""
     algebra.connection.execute("""
         create or replace aggregate mnemo.bundle_state(bit) (
-            sfunc = mnemo.bundle_add, stype = varbit[], initcond = '{x0000000000000000}')""")
+            sfunc = mnemo.bundle_add, stype = varbit[], initcond = '{null}')""")
     sent = [to_sql(vector) for vector in batch]
     for cut in (0, 1, 17, 32, 50):
         assert np.array_equal(algebra.vector(states, sent[:cut], sent[cut:]), expected)

@@ -38,6 +38,16 @@ def zeros(bits: int, rows: int | None = None) -> Hypervectors:
         ("mnemo.bundle(b'01', 3)", InvalidHypervector, "2 bits where 16384 are expected"),
         ("mnemo.bundle(mnemo.tie_hypervector(), 0)", InvalidArgument, "weight: 0"),
         ("mnemo.bundle(mnemo.tie_hypervector(), -7)", InvalidArgument, "weight: -7"),
+        (
+            "mnemo.bundle(mnemo.tie_hypervector(), 9223372036854775807) from generate_series(1, 2)",
+            InvalidArgument,
+            "sum 18446744073709551614 is",
+        ),
+        (
+            "mnemo.bundle(mnemo.tie_hypervector(), 1::bigint << 62) from generate_series(1, 2)",
+            InvalidArgument,
+            "sum 9223372036854775808 is",
+        ),
         ("mnemo.item('a', b'01')", InvalidHypervector, "2 bits"),
         ("mnemo.item(null)", InvalidArgument, "name is null"),
         ("mnemo.cleanup(b'01')", InvalidHypervector, "2 bits"),

@@ -5,7 +5,8 @@
 -- The state counts all D components at once in bit-sliced counters: elements 2k + 1 and 2k + 2 hold up to two vectors
 -- worth 2^k each (lazy carry-save). Only when a third of the same worth arrives do three become one, and a carry worth
 -- twice as much. So a row costs one addition on average, memory is 2 D log2(total) bits, and the worths of the vectors
--- held always sum to the total weight.
+-- held always sum to the total weight. It starts as one null: an empty array would take the first subscript assigned
+-- as its lower bound.
 create or replace function mnemo.bundle_add(p_state varbit[], p_hdv bit) returns varbit[]
 language plpgsql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
@@ -106,15 +107,14 @@ declare
     v_count varbit;
     v_result varbit;
 begin
-    if cardinality(p_state) = 0 then
-        return null;
-    end if;
     for v_at in 1 .. cardinality(p_state) loop
         if p_state[v_at] is not null then
             v_total := v_total + 2::numeric ^ ((v_at - 1) / 2);
         end if;
     end loop;
-    if v_total >= 2::numeric ^ 63 then
+    if v_total = 0 then
+        return null;
+    elsif v_total >= 2::numeric ^ 63 then
         raise exception using errcode = 'MN002',
             message = format('invalid weights: their sum %s is not below 2^63', trunc(v_total));
     end if;
@@ -142,7 +142,7 @@ $$;
 create or replace aggregate mnemo.bundle(bit) (
     sfunc = mnemo.bundle_add,
     stype = varbit[],
-    initcond = '{}',
+    initcond = '{null}',
     finalfunc = mnemo.bundle_result,
     combinefunc = mnemo.bundle_combine,
     parallel = safe
@@ -151,7 +151,7 @@ create or replace aggregate mnemo.bundle(bit) (
 create or replace aggregate mnemo.bundle(bit, bigint) (
     sfunc = mnemo.bundle_add,
     stype = varbit[],
-    initcond = '{}',
+    initcond = '{null}',
     finalfunc = mnemo.bundle_result,
     combinefunc = mnemo.bundle_combine,
     parallel = safe
