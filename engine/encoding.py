@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from engine.database.parameters import PackedBits
 from engine.database.staging import Draft
 from engine.encoders import LexicalEncoder
-from engine.errors import InvalidArgument, InvalidEmbedding, InvalidHypervector
+from engine.errors import InvalidArgument, InvalidEmbedding, InvalidHypervector, UnknownTier
 from engine.hypervector import bind, project, quantise, random_hypervector
-from engine.memory import Collection, Memory
+from engine.memory import Collection, Memory, Tier
 
 Hypervector = NDArray[np.uint8]
 _encoding = threading.Lock()
@@ -175,6 +175,12 @@ def _check(place: int, memory: Memory) -> None:
             text.encode()
         except UnicodeEncodeError as error:
             raise InvalidArgument(f"{field} of {name} is not valid Unicode: {error.reason}") from error
+    if memory.tier not in get_args(Tier):
+        raise UnknownTier(f"unknown tier {memory.tier!r} of {name}; tiers are {', '.join(get_args(Tier))}")
+    if memory.importance is not None and not 0 <= memory.importance <= 1:
+        raise InvalidArgument(f"importance of {name} must be between 0 and 1, not {memory.importance}")
+    if memory.key == "":
+        raise InvalidArgument(f"key of {name} is empty")
     if not memory.content.strip():
         raise InvalidArgument(f"content of {name} is empty")
     if memory.occurred_at is not None and memory.occurred_at.tzinfo is None:

@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 MemoryId = NewType("MemoryId", UUID)
 Tier = Literal["hot", "warm", "cold"]
+# The bounds that mnemo.search and mnemo.scroll keep.
+MAX_K = 4096
+MAX_SCROLL = 100_000
 _NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -36,6 +39,21 @@ class Memory:
     importance: float | None = None
     tier: Tier = "hot"
     pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """A stored memory as it is. `hdv` is uint8[D/8]."""
+
+    memory_id: MemoryId
+    key: str | None
+    content: str
+    context: str | None
+    session: str | None
+    occurred_at: datetime
+    attributes: dict[str, Any]
+    hdv: NDArray[np.uint8]
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

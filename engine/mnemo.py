@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from engine.config import Settings
@@ -18,7 +18,7 @@ from engine.database.parameters import PackedBits
 from engine.database.pool import Pool, make_pool
 from engine.encoding import encode_query
 from engine.errors import InvalidArgument, TimedOut
-from engine.memory import Collection, Hit, Memory, MemoryId, Recall, Tier, TierStats
+from engine.memory import MAX_SCROLL, Collection, Hit, Memory, MemoryId, Recall, Record, Tier, TierStats
 from engine.server import serve
 from engine.writing import Writer
 
@@ -135,6 +135,45 @@ class Mnemo:
         """Forget a memory for good; False when there is none of that id."""
         return bool(await self._value("select mnemo.forget(%s)", memory_id))
 
+    async def forget_many(self, memory_ids: Sequence[MemoryId]) -> int:
+        """Forget memories for good, all in one transaction; return how many there were."""
+        # In one order, so that two callers with common ids wait for each other and never deadlock.
+        wanted = sorted(set(memory_ids))
+        return int(
+            await self._value(
+                "select count(*) from unnest(%s::uuid[]) as wanted (id) where mnemo.forget(wanted.id)", wanted
+            )
+        )
+
+    async def get(self, memory_ids: Sequence[MemoryId]) -> list[Record]:
+        """Return the memories of these ids, in no order; those that are not there are left out."""
+        return await self._records("select m.* from mnemo.get_memories(%s::uuid[]) m", list(memory_ids))
+
+    async def count(self, where: Mapping[str, Any] | None = None, *, collection: str = "memories") -> int:
+        """Return how many memories of a collection match a filter."""
+        return int(
+            await self._value("select mnemo.count_memories(%s, %s)", collection, Jsonb(dict(where or {})))
+        )
+
+    async def scroll(
+        self,
+        after: MemoryId | None = None,
+        *,
+        limit: int = 100,
+        where: Mapping[str, Any] | None = None,
+        collection: str = "memories",
+    ) -> list[Record]:
+        """Return the next memories of a collection after one of them, or the first, in a stable order."""
+        if isinstance(limit, bool) or not 1 <= limit <= MAX_SCROLL:
+            raise InvalidArgument(f"limit must be between 1 and {MAX_SCROLL}, not {limit}")
+        return await self._records(
+            "select m.* from mnemo.scroll(%s, %s, %s, %s) m",
+            collection,
+            after,
+            limit,
+            Jsonb(dict(where or {})),
+        )
+
     async def pin(self, memory_id: MemoryId, pinned: bool = True) -> None:
         """Keep a memory in its tier, or let it move again."""
         await self._value("select mnemo.pin(%s, %s)", memory_id, pinned)
@@ -172,6 +211,15 @@ class Mnemo:
             )
         )
 
+    async def ensure_collection(self, name: str) -> None:
+        """Create a collection with the default definition unless there is one of that name."""
+        await self._value(
+            "select mnemo.create_collection(%s)"
+            " where not exists (select from mnemo.collection c where c.name = %s)",
+            name,
+            name,
+        )
+
     async def collection(self, name: str = "memories") -> Collection:
         """Return how a collection encodes its memories."""
         return await self._writer.collection(name)
@@ -191,6 +239,28 @@ class Mnemo:
             async with self._pool.connection() as connection:
                 row = await (await connection.execute(query, parameters)).fetchone()
         return row[0] if row is not None else None
+
+    async def _records(self, query: str, *parameters: Any) -> list[Record]:
+        with translate_errors():
+            async with (
+                self._pool.connection() as connection,
+                connection.cursor(binary=True, row_factory=dict_row) as cursor,
+            ):
+                rows = await (await cursor.execute(query, parameters)).fetchall()
+        return [
+            Record(
+                memory_id=row["id"],
+                key=row["key"],
+                content=row["content"],
+                context=row["context"],
+                session=row["session"],
+                occurred_at=row["occurred_at"],
+                attributes=row["attributes"],
+                hdv=row["hdv"],
+                created_at=row["created_at"],
+            )
+            for row in rows
+        ]
 
     async def _hits(
         self,

@@ -1,7 +1,8 @@
 """The write path: memories in batches, encoded, staged by COPY, stored by one function."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -24,15 +25,21 @@ _COLLECTION = (
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What is being read, by a name of its content, and how many of its rows are stored already."""
+class Portion:
+    """Memories for one transaction, and where they stand in their source.
 
-    name: str
-    position: int
+    `start` and `stop` count the source's records before and after them. Records that made no memory lie
+    between the two as well, so stop - start may be more than there are memories.
+    """
+
+    memories: Sequence[Memory]
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
+    portion: Portion
     drafts: list[Draft]
     collection: Collection
 
@@ -62,105 +69,136 @@ class Writer:
         return found
 
     async def write(
-        self,
-        memories: Iterable[Memory],
-        collection: str,
-        *,
-        batch_rows: int | None = None,
-        source: Source | None = None,
+        self, memories: Iterable[Memory], collection: str, *, batch_rows: int | None = None
     ) -> AsyncIterator[list[MemoryId]]:
-        """Store memories, each batch in a transaction that also advances `source`; yield the ids of each."""
+        """Store memories, each batch in one transaction; yield the ids of each."""
         done = 0
         try:
-            async for batch in self._batches(memories, collection, batch_rows):
-                with translate_errors():
-                    async with self._pool.connection() as connection, connection.transaction():
-                        ids = await self._store(connection.cursor(), batch, source, done)
-                done += len(ids)
-                yield ids
+            async with aclosing(self.ingest(self._portions(memories, batch_rows), collection)) as stored:
+                async for ids in stored:
+                    done += len(ids)
+                    yield ids
         except MnemoError as error:
             if done:
                 error.add_note(f"{done} memories of earlier batches are stored")
             raise
 
     async def bulk_load(
-        self,
-        memories: Iterable[Memory],
-        collection: str,
-        *,
-        batch_rows: int | None = None,
-        source: Source | None = None,
+        self, memories: Iterable[Memory], collection: str, *, batch_rows: int | None = None
     ) -> AsyncIterator[list[MemoryId]]:
         """Fill an empty tier in one transaction, indexes after rows. The ids are good once the iterator ends.
 
         Raises InvalidArgument where the tier is not empty or memories of two tiers come.
         """
-        done = 0
+        async with aclosing(self.bulk_ingest(self._portions(memories, batch_rows), collection)) as stored:
+            async for ids in stored:
+                yield ids
+
+    async def ingest(
+        self, portions: Iterable[Portion], collection: str, source: str | None = None
+    ) -> AsyncIterator[list[MemoryId]]:
+        """Store portions, each in a transaction that also notes in `source` how far it was read.
+
+        Yields the ids of each. Raises IngestConflict where somebody else reads the same source.
+        """
+        async with aclosing(self._encoded(portions, collection)) as batches:
+            async for batch in batches:
+                with translate_errors():
+                    async with self._pool.connection() as connection, connection.transaction():
+                        ids = await self._store(connection.cursor(), batch, source)
+                yield ids
+
+    async def bulk_ingest(
+        self, portions: Iterable[Portion], collection: str, source: str | None = None
+    ) -> AsyncIterator[list[MemoryId]]:
+        """Do what `ingest` does as `bulk_load` does it: into an empty tier, all or nothing."""
         with translate_errors():
-            async with self._pool.connection() as connection, connection.transaction():
+            async with (
+                self._pool.connection() as connection,
+                connection.transaction(),
+                aclosing(self._encoded(portions, collection)) as batches,
+            ):
                 cursor = connection.cursor()
                 tier, into = None, None
-                async for batch in self._batches(memories, collection, batch_rows):
-                    tiers = {draft.tier for draft in batch.drafts} | ({tier} if tier else set())
+                async for batch in batches:
+                    tiers = {str(draft.tier) for draft in batch.drafts} | ({tier} if tier else set())
                     if len(tiers) > 1:
                         raise InvalidArgument(
                             f"a bulk load fills one tier, not {' and '.join(sorted(tiers))}"
                         )
-                    if tier is None:
+                    if tier is None and tiers:
                         (tier,) = tiers
                         await cursor.execute("select mnemo.begin_bulk_load(%s)::text", (tier,))
                         into = _only(await cursor.fetchone())
-                    ids = await self._store(cursor, batch, source, done, into)
-                    done += len(ids)
-                    yield ids
+                    yield await self._store(cursor, batch, source, into)
                 if tier is not None:
                     await cursor.execute("select mnemo.finish_bulk_load(%s)", (tier,))
 
-    async def _batches(
-        self, memories: Iterable[Memory], collection: str, batch_rows: int | None
-    ) -> AsyncIterator[_Batch]:
+    async def ingest_position(self, source: str, collection: str) -> int:
+        """Return how many records of a source have been read into a collection; 0 for a new one."""
+        with translate_errors():
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(
+                    "select mnemo.ingest_position(%s, %s)", (source, collection)
+                )
+                return int(_only(await cursor.fetchone()))
+
+    def _portions(self, memories: Iterable[Memory], batch_rows: int | None) -> Iterator[Portion]:
         rows = self._settings.ingest.batch_rows if batch_rows is None else batch_rows
         if rows < 1:
             raise InvalidArgument(f"batch_rows must be at least 1, not {rows}")
-        for batch in _batched(memories, rows):
-            how = await self.collection(collection)
-            if how.dimension is None:
-                how = replace(how, dimension=dimension_of(batch))
-            # Encoding is NumPy's work; the event loop goes on meanwhile.
-            yield _Batch(
-                await asyncio.to_thread(
-                    drafts_of, batch, how, self._bits, self._settings.lifecycle.importance
-                ),
-                how,
-            )
+        return _batched(memories, rows)
+
+    async def _encoded(self, portions: Iterable[Portion], collection: str) -> AsyncIterator[_Batch]:
+        """Encode each portion while the one before it is being stored."""
+        remaining = iter(portions)
+        ahead = asyncio.create_task(self._encode_next(remaining, collection))
+        try:
+            while (batch := await ahead) is not None:
+                ahead = asyncio.create_task(self._encode_next(remaining, collection))
+                yield batch
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _encode_next(self, portions: Iterator[Portion], collection: str) -> _Batch | None:
+        portion = next(portions, None)
+        if portion is None:
+            return None
+        how = await self.collection(collection)
+        if how.dimension is None:
+            how = replace(how, dimension=dimension_of(portion.memories))
+        # Encoding is NumPy's work; the event loop goes on meanwhile.
+        drafts = await asyncio.to_thread(
+            drafts_of, portion.memories, how, self._bits, self._settings.lifecycle.importance
+        )
+        return _Batch(portion, drafts, how)
 
     async def _store(
-        self,
-        cursor: AsyncCursor[TupleRow],
-        batch: _Batch,
-        source: Source | None,
-        done: int,
-        into: str | None = None,
+        self, cursor: AsyncCursor[TupleRow], batch: _Batch, source: str | None, into: str | None = None
     ) -> list[MemoryId]:
         how = batch.collection
+        if source is not None:
+            # First, because it makes a second reader of the source wait before it has done any work.
+            await cursor.execute(
+                "select mnemo.advance_ingest(%s, %s, %s, %s)",
+                (source, how.name, batch.portion.start, batch.portion.stop),
+            )
+        if not batch.drafts:
+            return []
         if how.dimension is not None:
             await cursor.execute("select mnemo.fix_dimension(%s, %s)", (how.name, how.dimension))
         await stage(cursor, batch.drafts)
         await cursor.execute("select mnemo.remember_staged(coalesce(%s, 'mnemo.memory')::regclass)", (into,))
         ids: list[MemoryId] = _only(await cursor.fetchone())
-        if source is not None:
-            start = source.position + done
-            await cursor.execute(
-                "select mnemo.advance_ingest(%s, %s, %s, %s)",
-                (source.name, how.name, start, start + len(ids)),
-            )
         return ids
 
 
-def _batched(memories: Iterable[Memory], rows: int) -> Iterator[list[Memory]]:
-    remaining = iter(memories)
+def _batched(memories: Iterable[Memory], rows: int) -> Iterator[Portion]:
+    remaining, start = iter(memories), 0
     while batch := list(islice(remaining, rows)):
-        yield batch
+        yield Portion(batch, start, start + len(batch))
+        start += len(batch)
 
 
 def _only(row: TupleRow | None) -> Any:

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 from psycopg.abc import AdaptContext
-from psycopg.adapt import Buffer, Dumper
+from psycopg.adapt import Buffer, Dumper, Loader
 from psycopg.postgres import types
 from psycopg.pq import Format
 
@@ -30,6 +30,17 @@ class PackedBitsDumper(Dumper):
         return struct.pack("!i", len(obj) * 8) + obj
 
 
+class PackedBitsLoader(Loader):
+    """Reads bit(D) as uint8[D/8], read-only."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> NDArray[np.uint8]:
+        """Return the components, packed."""
+        return np.frombuffer(bytes(data), np.uint8, offset=4)
+
+
 def register(context: AdaptContext) -> None:
-    """Teach a connection to take PackedBits."""
+    """Teach a connection to take PackedBits, and to give hypervectors as uint8[D/8] in binary results."""
     context.adapters.register_dumper(PackedBits, PackedBitsDumper)
+    context.adapters.register_loader("bit", PackedBitsLoader)

@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from engine.database.parameters import PackedBits
+from engine.memory import Tier
 
 _COLUMNS = {
     "ordinal": "int4",
@@ -43,7 +44,7 @@ class Draft:
     key: str | None
     collection: str
     importance: float
-    tier: str
+    tier: Tier
     pinned: bool
 
 

@@ -3,21 +3,13 @@ create or replace function mnemo.filter_combination(p_operator text, p_operand j
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_parts text[];
-    v_any   text;
 begin
     if jsonb_typeof(p_operand) <> 'array' or p_operand = '[]' then
         perform mnemo.raise_filter(format('%s takes a non-empty array of filters, not %s', p_operator, p_operand));
     end if;
-    v_parts := array(
+    return case p_operator when '$nor' then '!' else '' end || mnemo.filter_joined(array(
         select '(' || coalesce(nullif(mnemo.filter_predicate(e.value, p_depth + 1), ''), '1 == 1') || ')'
         from jsonb_array_elements(p_operand) with ordinality as e (value, place)
-        order by e.place);
-    if p_operator = '$and' then
-        return '(' || array_to_string(v_parts, ' && ') || ')';
-    end if;
-    v_any := '(' || array_to_string(v_parts, ' || ') || ')';
-    return case p_operator when '$or' then v_any else '!' || v_any end;
+        order by e.place), case p_operator when '$and' then ' && ' else ' || ' end);
 end
 $$;

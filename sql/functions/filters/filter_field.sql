@@ -7,15 +7,14 @@ declare
     v_terms text[] := '{}';
     v_operator text;
     v_operand jsonb;
-    v_path text;
+    v_steps text[];
 begin
     if p_field = '' or p_field like '.%' or p_field like '%.' or p_field like '%..%' then
         perform mnemo.raise_filter(format('%s is not a field name', quote_literal(p_field)));
     end if;
-    v_path := '$.' || (select string_agg(to_json(step)::text, '.' order by place)
-                       from string_to_table(p_field, '.') with ordinality as s (step, place));
+    v_steps := array(select to_json(s.step)::text from string_to_table(p_field, '.') with ordinality as s (step, place) order by s.place);
     if jsonb_typeof(p_condition) <> 'object' then
-        return mnemo.filter_comparison(v_path, p_field, '$eq', p_condition);
+        return mnemo.filter_comparison(v_steps, p_field, '$eq', p_condition);
     end if;
     if p_condition = '{}' then
         perform mnemo.raise_filter(format('no condition for field %s', quote_literal(p_field)));
@@ -29,7 +28,7 @@ begin
             end if;
             v_terms := v_terms || ('!(' || mnemo.filter_field(p_field, v_operand, p_depth + 1) || ')');
         else
-            v_terms := v_terms || mnemo.filter_comparison(v_path, p_field, v_operator, v_operand);
+            v_terms := v_terms || mnemo.filter_comparison(v_steps, p_field, v_operator, v_operand);
         end if;
     end loop;
     return array_to_string(v_terms, ' && ');

@@ -10,20 +10,16 @@ declare
     v_value jsonb;
 begin
     if p_depth > 32 then
-        raise exception 'malformed filter: nested more than 32 deep' using errcode = 'MN003';
+        perform mnemo.raise_filter('nested more than 32 deep');
     end if;
     if jsonb_typeof(p_filter) <> 'object' then
-        raise exception 'malformed filter: expected an object, not %', p_filter using errcode = 'MN003';
+        perform mnemo.raise_filter(format('expected an object, not %s', p_filter));
     end if;
     for v_key, v_value in select * from jsonb_each(p_filter) loop
         v_terms := v_terms || case
             when v_key in ('$and', '$or', '$nor') then mnemo.filter_combination(v_key, v_value, p_depth)
-            when v_key = '$not' then
-                case mnemo.filter_predicate(v_value, p_depth + 1)
-                    when '' then '(1 == 0)'
-                    else '!(' || mnemo.filter_predicate(v_value, p_depth + 1) || ')'
-                end
-            when v_key like '$%' then mnemo.raise_filter('unknown operator ' || v_key)
+            when v_key = '$not' then '!(' || coalesce(nullif(mnemo.filter_predicate(v_value, p_depth + 1), ''), '1 == 1') || ')'
+            when v_key like '$%' then mnemo.raise_filter('unknown operator ' || v_key || ' where a field or $and, $or, $nor, $not is expected')
             else mnemo.filter_field(v_key, v_value, p_depth)
         end;
     end loop;

@@ -21,8 +21,8 @@ as $$
     select c.name, c.type,
            max((operand #>> '{}')::numeric) filter (where c.type = 'number' and operator in ('$gt', '$gte', '$eq')),
            min((operand #>> '{}')::numeric) filter (where c.type = 'number' and operator in ('$lt', '$lte', '$eq')),
-           max((operand #>> '{}') collate "C") filter (where c.type = 'text' and operator in ('$gt', '$gte', '$eq')),
-           min((operand #>> '{}') collate "C") filter (where c.type = 'text' and operator in ('$lt', '$lte', '$eq'))
+           max(left(operand #>> '{}', 500) collate "C") filter (where c.type = 'text' and operator in ('$gt', '$gte', '$eq')),
+           min(left(operand #>> '{}', 500) collate "C") filter (where c.type = 'text' and operator in ('$lt', '$lte', '$eq'))
     from condition c
     group by c.name, c.type
     order by c.name

@@ -9,6 +9,8 @@ declare
     v_memory record;
     v_segment integer;
 begin
+    -- A bulk load under way is waited for before anything is read: it ends with a lock that readers must leave it.
+    lock table only mnemo.memory in row exclusive mode;
     select m.tenant, m.collection, m.key into v_memory
     from mnemo.memory m
     where m.bucket = v_bucket and m.id = forget.id and m.tenant = mnemo.tenant();

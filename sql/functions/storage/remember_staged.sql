@@ -1,5 +1,6 @@
 -- Writes what was copied into pg_temp.memory_staging since mnemo.open_staging and returns the ids in the order
--- of `ordinal`. All or nothing, in the caller's transaction.
+-- of `ordinal`. All or nothing, in the caller's transaction. Keys are claimed a chunk at a time: two batches of more
+-- than 1,000 that share keys in different orders can deadlock, and Postgres then ends one of them, whole.
 create or replace function mnemo.remember_staged(p_into regclass default 'mnemo.memory') returns uuid[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

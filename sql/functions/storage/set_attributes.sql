@@ -6,9 +6,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_segment integer;
+    v_name    text;
 begin
     if jsonb_typeof(set_attributes.attributes) is distinct from 'object' then
         raise exception 'attributes must be a JSON object, not %', coalesce(jsonb_typeof(set_attributes.attributes), 'SQL null') using errcode = 'MN002';
+    end if;
+    select r.name into v_name from mnemo.ranged_attribute r where jsonb_typeof(set_attributes.attributes -> r.name) = 'array';
+    if found then
+        raise exception 'attribute % is indexed and takes no array', quote_literal(v_name) using errcode = 'MN002';
     end if;
     select a.segment into v_segment
     from mnemo.activity a

@@ -16,7 +16,7 @@ begin
     v_drafts := mnemo.resolve_keys(mnemo.encode_drafts(p_drafts));
 
     if exists (select from unnest(v_drafts) d where d.existed) then
-        perform mnemo.rewrite_memories(v_drafts);
+        perform mnemo.rewrite_memories(v_drafts, p_into);
     end if;
 
     insert into mnemo.activity

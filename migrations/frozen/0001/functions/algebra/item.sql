@@ -1,6 +1,6 @@
--- item(name, hdv): the hypervector that a name stands for. Known names keep theirs; an unknown one is stored with hdv,
--- or with random_hypervector(name) where hdv is left out. MN001 where hdv is not D bits, MN002 where the name is null or
--- is known with another hdv than the one given.
+-- item(name, hdv): the hypervector that a name stands for. A known name keeps its own; a new one is stored with hdv,
+-- or with random_hypervector(name) where hdv is left out. MN001 where hdv is not D bits; MN002 where the name is null
+-- or is known with another hdv. A query that stores items does not see them in its own call of cleanup.
 create or replace function mnemo.item(p_name text, p_hdv bit default null) returns bit
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

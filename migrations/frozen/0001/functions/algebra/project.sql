@@ -1,7 +1,7 @@
 -- project(embedding, seed): the signed random projection of an embedding. With q = quantise(embedding) and
 -- r[j] = random_hypervector(seed || ':' || j), j from 0, read as +1 and -1, component = 1 where sum q[j] r[j] > 0,
 -- the tie component where it is 0. As q[j] r[j] = |q[j]| (sign r[j]), that sum is a bundle with weights |q[j]|.
--- Draws one random hypervector a component; for many embeddings project in the client. MN006 as quantise; null for null.
+-- Draws one random hypervector a component: for many embeddings project in the client. MN006 as quantise.
 create or replace function mnemo.project(p_embedding real[], p_seed text) returns bit
 language sql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp

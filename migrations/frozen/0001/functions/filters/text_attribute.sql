@@ -1,6 +1,7 @@
--- An attribute where it is a string, else null; the expression of the B-trees that mnemo.index_attribute makes.
+-- The beginning of an attribute where it is a string, else null; the expression of the B-trees that mnemo.index_attribute
+-- makes, whose keys must stay under 2,704 bytes. Compare it under collation "C", as jsonpath compares strings.
 create or replace function mnemo.text_attribute(attributes jsonb, name text) returns text
 language sql immutable parallel safe
 as $$
-    select case when jsonb_typeof(attributes -> name) = 'string' then attributes ->> name end collate "C"
+    select case when jsonb_typeof(attributes -> name) = 'string' then left(attributes ->> name, 500) end
 $$;

@@ -44,8 +44,8 @@ begin
               and (p_path is null or m.attributes @@ p_path)
               and (v_low_number is null or mnemo.numeric_attribute(m.attributes, v_attribute) >= v_low_number)
               and (v_high_number is null or mnemo.numeric_attribute(m.attributes, v_attribute) <= v_high_number)
-              and (v_low_text is null or mnemo.text_attribute(m.attributes, v_attribute) >= v_low_text)
-              and (v_high_text is null or mnemo.text_attribute(m.attributes, v_attribute) <= v_high_text)
+              and (v_low_text is null or mnemo.text_attribute(m.attributes, v_attribute) collate "C" >= v_low_text)
+              and (v_high_text is null or mnemo.text_attribute(m.attributes, v_attribute) collate "C" <= v_high_text)
             order by (m.hdv <~> v_query)::integer, m.id
             limit p_keep);
         matched := cardinality(nearest);
@@ -59,8 +59,8 @@ begin
               and (p_path is null or m.attributes @@ p_path)
               and (v_low_number is null or mnemo.numeric_attribute(m.attributes, v_attribute) >= v_low_number)
               and (v_high_number is null or mnemo.numeric_attribute(m.attributes, v_attribute) <= v_high_number)
-              and (v_low_text is null or mnemo.text_attribute(m.attributes, v_attribute) >= v_low_text)
-              and (v_high_text is null or mnemo.text_attribute(m.attributes, v_attribute) <= v_high_text)
+              and (v_low_text is null or mnemo.text_attribute(m.attributes, v_attribute) collate "C" >= v_low_text)
+              and (v_high_text is null or mnemo.text_attribute(m.attributes, v_attribute) collate "C" <= v_high_text)
             limit p_most + 1
     )
     select case when count(*) <= p_most then array(

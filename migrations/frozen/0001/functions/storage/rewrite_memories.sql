@@ -1,7 +1,8 @@
 -- Gives the memories of those drafts whose key existed their new content, in the tier that the draft names. A memory
 -- keeps its id and its creation time, and the greater of its strength and the new importance.
+-- p_into is the table of a bulk load, which holds those of them that the load itself wrote, else mnemo.memory.
 -- Invariant kept: memory and activity change together; the activity row is locked first, in order of (bucket, id).
-create or replace function mnemo.rewrite_memories(p_drafts mnemo.draft[]) returns void
+create or replace function mnemo.rewrite_memories(p_drafts mnemo.draft[], p_into regclass) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -22,6 +23,15 @@ begin
     join mnemo.activity a on a.bucket = mnemo.bucket_of(d.id) and a.id = d.id
     join mnemo.open_segment s on s.tier = d.tier
     where d.existed and m.segment = a.segment and m.bucket = a.bucket and m.id = a.id;
+
+    if p_into <> 'mnemo.memory'::regclass then
+        execute format(
+            'update %s m '
+            'set content = d.content, hdv = d.hdv::bit({bits}), embedding = d.embedding, context = d.context, '
+                'session = d.session, occurred_at = d.occurred_at, attributes = d.attributes '
+            'from unnest($1) d where d.existed and m.bucket = mnemo.bucket_of(d.id) and m.id = d.id', p_into)
+        using p_drafts;
+    end if;
 
     update mnemo.activity a
     set segment = s.segment, tier = s.tier, ltp = n.ltp, ltp_at = v_now, leaves_tier_at = l.at, due_at = l.at,

@@ -1,0 +1,1 @@
+"""Vector stores (SPEC N1): postgres, and memory for tests."""
