@@ -64,6 +64,12 @@ class InstallationMismatch(MnemoError):
     sqlstate = "MN008"
 
 
+class IngestConflict(MnemoError):
+    """Somebody else is storing the same source."""
+
+    sqlstate = "MN009"
+
+
 class ConnectionFailed(MnemoError, ConnectionError):
     """The server cannot be reached."""
 

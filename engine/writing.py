@@ -1,7 +1,7 @@
 """The write path: memories in batches, encoded, staged by COPY, stored by one function."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -70,7 +70,7 @@ class Writer:
 
     async def write(
         self, memories: Iterable[Memory], collection: str, *, batch_rows: int | None = None
-    ) -> AsyncIterator[list[MemoryId]]:
+    ) -> AsyncGenerator[list[MemoryId]]:
         """Store memories, each batch in one transaction; yield the ids of each."""
         done = 0
         try:
@@ -85,7 +85,7 @@ class Writer:
 
     async def bulk_load(
         self, memories: Iterable[Memory], collection: str, *, batch_rows: int | None = None
-    ) -> AsyncIterator[list[MemoryId]]:
+    ) -> AsyncGenerator[list[MemoryId]]:
         """Fill an empty tier in one transaction, indexes after rows. The ids are good once the iterator ends.
 
         Raises InvalidArgument where the tier is not empty or memories of two tiers come.
@@ -96,7 +96,7 @@ class Writer:
 
     async def ingest(
         self, portions: Iterable[Portion], collection: str, source: str | None = None
-    ) -> AsyncIterator[list[MemoryId]]:
+    ) -> AsyncGenerator[list[MemoryId]]:
         """Store portions, each in a transaction that also notes in `source` how far it was read.
 
         Yields the ids of each. Raises IngestConflict where somebody else reads the same source.
@@ -110,7 +110,7 @@ class Writer:
 
     async def bulk_ingest(
         self, portions: Iterable[Portion], collection: str, source: str | None = None
-    ) -> AsyncIterator[list[MemoryId]]:
+    ) -> AsyncGenerator[list[MemoryId]]:
         """Do what `ingest` does as `bulk_load` does it: into an empty tier, all or nothing."""
         with translate_errors():
             async with (
@@ -149,7 +149,7 @@ class Writer:
             raise InvalidArgument(f"batch_rows must be at least 1, not {rows}")
         return _batched(memories, rows)
 
-    async def _encoded(self, portions: Iterable[Portion], collection: str) -> AsyncIterator[_Batch]:
+    async def _encoded(self, portions: Iterable[Portion], collection: str) -> AsyncGenerator[_Batch]:
         """Encode each portion while the one before it is being stored."""
         remaining = iter(portions)
         ahead = asyncio.create_task(self._encode_next(remaining, collection))
