@@ -1,0 +1,76 @@
+"""What users pass to commands, checked before anything is opened."""
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InvalidHypervector
+
+_NPY_MAGIC = b"\x93NUMPY"
+# The widest hypervector has 4,096 bytes; more is read only to say that it is too much.
+_READ_AT_MOST = 65_536
+
+
+class Text(click.ParamType[str]):
+    """A text that PostgreSQL can hold: valid UTF-8, no NUL."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text, or fail with the place of its first wrong character."""
+        text = str(value)
+        if "\x00" in text:
+            self.fail("holds a NUL character", param, ctx)
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            self.fail(f"is not valid UTF-8 (character {error.start + 1})", param, ctx)
+        return text
+
+
+class JsonObject(click.ParamType[dict[str, Any]]):
+    """A JSON object."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        """Return the object, or fail with the place of the first mistake."""
+        text = Text().convert(value, param, ctx)
+        try:
+            parsed = json.loads(text, parse_constant=_refuse_constant)
+        except json.JSONDecodeError as error:
+            self.fail(f"is not JSON: {error.msg} at character {error.pos + 1}", param, ctx)
+        except (ValueError, RecursionError) as error:
+            self.fail(f"is not JSON: {error}", param, ctx)
+        if not isinstance(parsed, dict):
+            self.fail('is not a JSON object such as {"year": {"$gte": 2020}}', param, ctx)
+        return parsed
+
+
+def read_hypervector(path: Path) -> NDArray[np.uint8]:
+    """Return uint8[n] from a file of raw bytes or an .npy array; the API checks its length.
+
+    Raises InvalidHypervector where an .npy file is no such array.
+    """
+    with path.open("rb") as file:
+        head = file.read(len(_NPY_MAGIC))
+        file.seek(0)
+        if head != _NPY_MAGIC and path.suffix != ".npy":
+            return np.frombuffer(file.read(_READ_AT_MOST), np.uint8)
+        try:
+            array = np.lib.format.read_array(file, allow_pickle=False, max_header_size=10_000)
+        except (ValueError, EOFError, MemoryError) as error:
+            raise InvalidHypervector(f"{path} is not a NumPy array: {error}") from error
+    if array.dtype != np.uint8 or array.ndim != 1:
+        raise InvalidHypervector(
+            f"{path} holds {array.dtype}{list(array.shape)}, not one packed hypervector uint8[D/8]"
+        )
+    return np.asarray(array, np.uint8)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,100 @@
+"""What commands print: results on standard output, all else on standard error."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from engine.memory import Hit, Recall, TierStats
+
+_WIDEST_KEY = 36
+
+
+def notify(message: str) -> None:
+    """Say what happens, apart from the result."""
+    click.echo(f"mnemo: {message}", err=True)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value; times in ISO 8601, ids as text."""
+    click.echo(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def as_line(text: str) -> str:
+    """Return a text on one line, without characters that could drive a terminal."""
+    return "".join(c if c.isprintable() else "�" for c in " ".join(text.split()))
+
+
+def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table; a column is a title and whether it holds numbers. The last takes the width left."""
+    made = Table(box=None, pad_edge=False, header_style="bold", expand=False)
+    for place, (title, number) in enumerate(columns):
+        last = place == len(columns) - 1
+        made.add_column(
+            title,
+            justify="right" if number else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=1 if last and not number else None,
+        )
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    return made
+
+
+def print_recall(console: Console, recall: Recall) -> None:
+    """Print hits and how they were found."""
+    columns = [("tier", False), ("distance", True), ("similarity", True), ("key", False), ("content", False)]
+    console.print(table(columns, map(_hit_row, recall.hits)))
+    console.print(summary(recall), style="dim", highlight=False)
+
+
+def summary(recall: Recall) -> str:
+    """Return how many hits came, how fast and how sure, in one line."""
+    found = f"{len(recall)} hit{'s' if len(recall) > 1 else ''}" if recall.hits else "no memory"
+    sure = "confident" if recall.confident else "not confident, so every tier was asked"
+    return f"{found} in {recall.latency_ms:.1f} ms; {sure}"
+
+
+def recall_as_json(recall: Recall) -> dict[str, Any]:
+    """Return a recall as one JSON object."""
+    hits = [{name: getattr(hit, name) for name in Hit.__slots__} for hit in recall.hits]
+    return {"hits": hits, "latency_ms": round(recall.latency_ms, 3), "confident": recall.confident}
+
+
+def print_tiers(console: Console, tiers: Iterable[TierStats]) -> None:
+    """Print what each tier holds."""
+    columns = ["memories", "pinned", "strength", "rows", "indexes", "total", "segments"]
+    rows = [
+        (
+            tier.tier,
+            f"{tier.memories:,}",
+            f"{tier.pinned:,}",
+            "-" if tier.mean_strength is None else f"{tier.mean_strength:.3f}",
+            size(tier.heap_bytes),
+            size(tier.index_bytes),
+            size(tier.total_bytes),
+            str(tier.segments),
+        )
+        for tier in tiers
+    ]
+    console.print(table([("tier", False), *((title, True) for title in columns)], rows))
+
+
+def size(count: int) -> str:
+    """Return bytes as people read them."""
+    value, units = float(count), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 1024 and len(units) > 1:
+        value /= 1024
+        units.pop(0)
+    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
+
+
+def _hit_row(hit: Hit) -> tuple[str, ...]:
+    key = as_line(hit.key or "")
+    short = key if len(key) <= _WIDEST_KEY else "…" + key[1 - _WIDEST_KEY :]
+    return hit.tier, f"{hit.distance:,}", f"{hit.similarity:.3f}", short, as_line(hit.content)

@@ -1,0 +1,63 @@
+"""mnemo recall."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from engine.cli.arguments import JsonObject, Text, read_hypervector
+from engine.cli.options import with_settings
+from engine.cli.output import print_json, print_recall, recall_as_json
+from engine.cli.session import with_mnemo
+from engine.config import Settings
+from engine.memory import Recall
+from engine.mnemo import Mnemo
+
+
+@click.command()
+@click.argument("text", type=Text(), required=False)
+@click.option(
+    "--hdv-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    show_envvar=True,
+    help="Ask with a hypervector instead: D/8 raw bytes, or an .npy file of uint8[D/8].",
+)
+@click.option("-k", "--k", type=int, show_envvar=True, help="How many hits.  [default: search.k]")
+@click.option("--collection", type=Text(), default="memories", show_envvar=True, help="Where to look.")
+@click.option("--context", type=Text(), show_envvar=True, help="Only memories of this context.")
+@click.option(
+    "--where",
+    type=JsonObject(),
+    show_envvar=True,
+    help='Only memories with these attributes, such as {"year": {"$gte": 2020}}.',
+)
+@click.option("--exact", is_flag=True, show_envvar=True, help="Compare every memory; no index.")
+@click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
+@with_settings
+def command(
+    settings: Settings,
+    text: str | None,
+    hdv_file: Path | None,
+    k: int | None,
+    collection: str,
+    context: str | None,
+    where: dict[str, Any] | None,
+    exact: bool,
+    json: bool,
+) -> None:
+    """Find the memories nearest to a text or a hypervector."""
+    if (text is None) == (hdv_file is None):
+        raise click.UsageError("give a TEXT or --hdv-file, one of them")
+    query = text if hdv_file is None else read_hypervector(hdv_file)
+
+    async def ask(mnemo: Mnemo) -> Recall:
+        return await mnemo.recall(
+            query, k=k, collection=collection, context=context, where=where, exact=exact
+        )
+
+    found = with_mnemo(settings, ask)
+    if json:
+        print_json(recall_as_json(found))
+    else:
+        print_recall(Console(), found)
