@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from math import isqrt
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ _TILE = 512
 class LexicalEncoder:
     """Texts to hypervectors, bit for bit what `mnemo.encode_lexical` makes; its header is the definition.
 
-    Keeps the hypervectors of the symbols it met, at most 64 MiB. Not for use by two threads at once.
+    Keeps the hypervectors of the symbols it met, at most 64 MiB. Threads may share one.
     """
 
     name = "lexical"
@@ -39,6 +40,7 @@ class LexicalEncoder:
             for root in roots
         ]
         capacity = max(2 * _MOST_SYMBOLS, _TABLE_BYTES // (bits // 8))
+        self._lock = Lock()
         self._known: dict[str, int] = {}
         self._table = np.empty((capacity, bits // 8), np.uint8)
 
@@ -60,20 +62,23 @@ class LexicalEncoder:
     def _bundle(self, names: list[str], weights: NDArray[np.int64]) -> Hypervectors:
         if len(names) > _MOST_SYMBOLS:
             return self._count(names, weights)
-        bundled = bundle(self._table[self._look_up(names)], weights)
+        bundled = bundle(self._rows(names), weights)
         assert bundled is not None
         return bundled
 
-    def _look_up(self, names: list[str]) -> NDArray[np.intp]:
-        if len(self._known) + len(names) > len(self._table):
-            self._known.clear()
-        known = self._known
-        start = len(known)
-        rows = [known.setdefault(name, len(known)) for name in names]
-        if len(known) > start:
-            new = [name for name, row in zip(names, rows, strict=True) if row >= start]
-            self._table[start : len(known)] = self._symbols(new)
-        return np.array(rows, np.intp)
+    def _rows(self, names: list[str]) -> Hypervectors:
+        with self._lock:
+            known = self._known
+            if len(known) + len(names) > len(self._table):
+                known.clear()
+            new = [name for name in names if name not in known]
+            if new:
+                start, stop = len(known), len(known) + len(new)
+                # The table first: an interrupt between the two must not leave a name without its vector.
+                self._table[start:stop] = self._symbols(new)
+                known.update(zip(new, range(start, stop), strict=True))
+            rows = [known[name] for name in names]
+            return self._table.take(rows, axis=0)
 
     def _symbols(self, names: list[str]) -> Hypervectors:
         digests = np.frombuffer(b"".join(sha256(name.encode()).digest() for name in names), np.uint8)
@@ -87,8 +92,9 @@ class LexicalEncoder:
     def _count(self, names: list[str], weights: NDArray[np.int64]) -> Hypervectors:
         ones = np.zeros(self.bits, np.int64)
         for start in range(0, len(names), _TILE):
-            tile = np.unpackbits(self._symbols(names[start : start + _TILE]), axis=1)
-            ones += weights[start : start + _TILE] @ tile
+            tile = np.unpackbits(self._symbols(names[start : start + _TILE]), axis=1).astype(np.float32)
+            # A tile's sum stays far below 2^24, so float32 holds it exactly, and is a matrix product.
+            ones += (weights[start : start + _TILE].astype(np.float32) @ tile).astype(np.int64)
         return np.packbits(2 * ones > weights.sum())
 
 
