@@ -1,6 +1,7 @@
 """H1: the laws of the algebra, in Python."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,8 @@ from engine.hypervector import (
     bundle,
     hamming,
     permute,
+    project,
+    projection,
     random_hypervector,
     similarity,
     sketch,
@@ -91,3 +94,10 @@ def test_h1_a_sketch_is_the_first_components(bits: int) -> None:
     batch = np.stack([random_hypervector(name, bits) for name in "ab"])
     assert same(sketch(batch, 512), batch[:, :64])
     assert same(sketch(batch[0], 64), batch[0, :8])
+
+
+def test_h4_projections_in_strips_are_the_same(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = np.random.default_rng(9).standard_normal((3, 20)).astype(np.float32)
+    whole = project(batch, "s", bits)
+    monkeypatch.setattr(projection, "_MATRIX_BYTES", 4 * 20 * 448)
+    assert same(project(batch, "s", bits), whole)
