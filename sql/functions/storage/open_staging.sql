@@ -6,7 +6,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if to_regclass('pg_temp.memory_staging') is null then
-        create temporary table memory_staging of mnemo.draft on commit delete rows;
+        -- Read once and soon: moving hypervectors out of line and back would double the time of staging.
+        create temporary table memory_staging of mnemo.draft with (toast_tuple_target = 8160) on commit delete rows;
+        alter table pg_temp.memory_staging alter column hdv set storage plain;
     end if;
 end
 $$;

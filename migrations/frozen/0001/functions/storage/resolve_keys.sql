@@ -1,5 +1,5 @@
--- Gives each draft its id: that of its key where the key is known, else a new one that carries its bucket.
--- New ids rise in the order of the drafts, the order of arrival.
+-- Fills in the defaults of each draft and its id: that of its key where the key is known, else a new one that
+-- carries its bucket. Every draft has its hypervector by now.
 -- Of several drafts with one key the last counts; the others come back with existed null, which writes nothing.
 -- Keys are claimed in one order, so that batches with common keys wait for each other and never deadlock.
 create or replace function mnemo.resolve_keys(p_drafts mnemo.draft[]) returns mnemo.draft[]
@@ -7,33 +7,42 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_tenant text := mnemo.tenant();
-    v_result mnemo.draft[];
+    v_tenant  text := mnemo.tenant();
+    v_now     timestamptz := mnemo.now();
+    v_keeping text[] := array(select c.name from mnemo.collection c where c.keep_embedding);
+    v_ids     uuid[];
+    v_existed boolean[];
 begin
-    with proposed as materialized (
-        select b.*, mnemo.new_id(b.bucket) as new_id
-        from (select d.*, mnemo.bucket_for(c.bucket_rule, d.hdv, d.context, v_tenant) as bucket,
-                     row_number() over (partition by d.collection, d.key order by d.ordinal desc) = 1 or d.key is null as counts
-              from unnest(p_drafts) as d
-              join mnemo.collection c on c.name = d.collection
-              order by d.ordinal) as b
+    -- Only what identifies a draft goes through the sorts and joins, not its two kilobytes of bits.
+    with proposed as (
+        select d.place, d.collection, d.key, mnemo.bucket_for(c.bucket_rule, d.hdv, d.context, v_tenant) as bucket,
+               d.key is null or row_number() over (partition by d.collection, d.key order by d.ordinal desc) = 1 as counts
+        from rows from (unnest(p_drafts)) with ordinality as d (
+            ordinal, content, hdv, embedding, context, session, occurred_at, attributes, key, collection, importance,
+            tier, pinned, id, existed, place)
+        join mnemo.collection c on c.name = d.collection
     ), claimed as (
         insert into mnemo.memory_key as k (tenant, collection, key, bucket, id)
-        select v_tenant, p.collection, p.key, p.bucket, p.new_id
+        select v_tenant, p.collection, p.key, p.bucket, mnemo.new_id(p.bucket)
         from proposed p
         where p.key is not null and p.counts
         order by p.collection, p.key
         on conflict (tenant, collection, key) do update set key = excluded.key
         returning k.collection, k.key, k.id, old.id is not null as existed
     )
-    select array_agg(row(p.ordinal, p.content, p.hdv, p.embedding, p.context, p.session, p.occurred_at, p.attributes,
-                         p.key, p.collection, p.importance, p.tier, p.pinned,
-                         coalesce(k.id, p.new_id),
-                         case when p.counts then coalesce(k.existed, false) end)::mnemo.draft
-                     order by p.ordinal)
-    into v_result
+    select array_agg(coalesce(k.id, mnemo.new_id(p.bucket)) order by p.place),
+           array_agg(case when p.counts then coalesce(k.existed, false) end order by p.place)
+    into v_ids, v_existed
     from proposed p
     left join claimed k on k.collection = p.collection and k.key = p.key;
-    return v_result;
+
+    return array(
+        select row(
+            d.ordinal, d.content, d.hdv, case when d.collection = any (v_keeping) then d.embedding end,
+            d.context, d.session, coalesce(d.occurred_at, v_now), coalesce(d.attributes, '{}'),
+            d.key, d.collection, d.importance, d.tier, coalesce(d.pinned, false), d.given_id, d.known)::mnemo.draft
+        from unnest(p_drafts, v_ids, v_existed) as d (
+            ordinal, content, hdv, embedding, context, session, occurred_at, attributes, key, collection, importance,
+            tier, pinned, id, existed, given_id, known));
 end
 $$;
