@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import time
 from pathlib import Path
 
 from engine.embedded import processes
@@ -137,17 +136,14 @@ class Cluster:
 
     def _end_orphans(self) -> None:
         """Wait for the children of a killed postmaster, which end by themselves unless they are busy."""
-        for sign in (None, signal.SIGQUIT, signal.SIGKILL):
-            deadline = time.monotonic() + ORPHAN_PATIENCE_S
-            while orphans := processes.server_processes(self.pgdata):
-                if time.monotonic() > deadline:
-                    break
-                if sign is not None:
-                    for pid in orphans:
-                        processes.send(pid, sign)
-                time.sleep(0.05)
-            else:
-                return
+        orphans = processes.wait_for_end(self.pgdata, ORPHAN_PATIENCE_S)
+        for sign in (signal.SIGQUIT, signal.SIGKILL):
+            for pid in orphans:
+                processes.send(pid, sign)
+            if orphans:
+                orphans = processes.wait_for_end(self.pgdata, ORPHAN_PATIENCE_S)
+        if not orphans:
+            return
         raise EmbeddedServerError(
             f"processes of the earlier server on {self.data_dir} do not end: {orphans}; "
             "they hang in the disk or the kernel. End them, or restart the machine, then start again"

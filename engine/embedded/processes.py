@@ -126,6 +126,14 @@ def server_processes(pgdata: Path) -> list[int]:
     return [pid for pid in pids if pid != os.getpid() and is_alive(pid, pgdata)]
 
 
+def wait_for_end(pgdata: Path, patience_s: float) -> list[int]:
+    """Wait until no process of the server on `pgdata` is left; returns those that are, after `patience_s`."""
+    deadline = time.monotonic() + patience_s
+    while (left := server_processes(pgdata)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
 def is_taken(pid: int) -> bool:
     """Whether any process, a zombie too, has this id."""
     try:

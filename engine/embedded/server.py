@@ -30,6 +30,8 @@ DATABASE = "mnemo"
 HOST = "127.0.0.1"
 START_PATIENCE_S = 600.0
 STOP_PATIENCE_S = 120.0
+LOGGER_PATIENCE_S = 5.0
+ANSWER_PATIENCE_S = 10.0
 _STOP_SIGNALS = {"smart": SIGTERM, "fast": SIGINT, "immediate": SIGQUIT}
 _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
@@ -77,10 +79,9 @@ class EmbeddedServer:
             found = self._running()
             if found is not None:
                 self._check_port(found)
-            # One that is just shutting down is waited for, then started anew.
-            if found is None or not self._becomes_ready(found.pid):
+            # One that is just ending, even if it still looks alive, is waited for, then started anew.
+            if found is None or not self._serves(found.pid):
                 self._start(account, install.ensure(account))
-            self._make_database()
             return self.status()
 
     def stop(self, mode: str = "fast") -> bool:
@@ -98,15 +99,12 @@ class EmbeddedServer:
             if found is None:
                 return False
             processes.send(found.pid, _STOP_SIGNALS[mode])
-            deadline = time.monotonic() + STOP_PATIENCE_S
             # Its logger ends last; only then may the directory be removed.
-            while processes.server_processes(self._cluster.pgdata):
-                if time.monotonic() > deadline:
-                    raise EmbeddedServerError(
-                        f"the server (process {found.pid}) did not stop in {STOP_PATIENCE_S:.0f} s; "
-                        "clients may still be connected: stop it in mode fast or immediate"
-                    )
-                time.sleep(0.02)
+            if processes.wait_for_end(self._cluster.pgdata, STOP_PATIENCE_S):
+                raise EmbeddedServerError(
+                    f"the server (process {found.pid}) did not stop in {STOP_PATIENCE_S:.0f} s; "
+                    "clients may still be connected: stop it in mode fast or immediate"
+                )
             if self._cluster.socket_dir.parent != self._cluster.data_dir:
                 with suppress(OSError):
                     self._cluster.socket_dir.rmdir()
@@ -191,8 +189,10 @@ class EmbeddedServer:
         cluster.clear_remains(account)
         if self._port is not None:
             _check_port_is_free(self._port)
-        if not self._becomes_ready(self._launch(account, installation)):
+        if not self._serves(self._launch(account, installation)):
             on = f"{cluster.data_dir}, port {self._port}" if self._port else str(cluster.data_dir)
+            # The logger outlives the postmaster, and may still be writing why it ended.
+            processes.wait_for_end(cluster.pgdata, LOGGER_PATIENCE_S)
             log = log_of_last_start(cluster.log_dir)
             raise EmbeddedServerError(f"PostgreSQL did not start on {on}: {explain(log)} ({cluster.log_dir})")
 
@@ -218,6 +218,23 @@ class EmbeddedServer:
             raise EmbeddedServerError(f"cannot start PostgreSQL: {started.stderr.strip()}")
         return int(started.stdout)
 
+    def _serves(self, pid: int) -> bool:
+        """Wait until the server answers and its database is there; False when it ended instead."""
+        deadline = time.monotonic() + ANSWER_PATIENCE_S
+        while self._becomes_ready(pid):
+            try:
+                self._make_database()
+            except psycopg.Error as error:
+                if time.monotonic() > deadline:
+                    raise EmbeddedServerError(
+                        f"the server on {self._cluster.data_dir} runs but does not serve: "
+                        f"{str(error).strip()}. Its log: {self._cluster.log_dir}"
+                    ) from error
+                time.sleep(0.05)
+            else:
+                return True
+        return False
+
     def _becomes_ready(self, pid: int) -> bool:
         """Wait until the server accepts connections; False when it ended instead."""
         deadline = time.monotonic() + START_PATIENCE_S
@@ -236,19 +253,13 @@ class EmbeddedServer:
             time.sleep(0.01)
 
     def _make_database(self) -> None:
-        try:
-            with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-                known = connection.execute("select 1 from pg_database where datname = %s", [DATABASE])
-                if known.fetchone() is None:
-                    name = sql.Identifier(DATABASE)
-                    connection.execute(sql.SQL("create database {} template template0").format(name))
-                if self._port is not None:
-                    self._set_password(connection)
-        except psycopg.Error as error:
-            raise EmbeddedServerError(
-                f"the server on {self._cluster.data_dir} runs but does not serve: {str(error).strip()}. "
-                f"Its log: {self._cluster.log_dir}"
-            ) from error
+        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+            known = connection.execute("select 1 from pg_database where datname = %s", [DATABASE])
+            if known.fetchone() is None:
+                name = sql.Identifier(DATABASE)
+                connection.execute(sql.SQL("create database {} template template0").format(name))
+            if self._port is not None:
+                self._set_password(connection)
 
     def _set_password(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
         """Keep the password of the TCP port: made once, known only to the file and, hashed, to the server."""

@@ -1,6 +1,7 @@
 """Places for servers, and servers that are stopped when their test ends."""
 
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.embedded import EmbeddedServer
+from engine.embedded import EmbeddedServer, processes
 
 # Small and not durable; tests of durability pass their own.
 QUICK = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "20"}
@@ -42,6 +43,9 @@ def make_server(place: Path) -> Iterator[MakeServer]:
     yield make
     for server in made:
         server.stop("immediate")
+        # What a failed test leaves; an orphan that computes would never end.
+        for pid in processes.server_processes(server.status().data_dir / "pgdata"):
+            processes.send(pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")

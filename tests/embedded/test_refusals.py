@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.embedded import EmbeddedServerError, account, install
+from engine.embedded import EmbeddedServer, EmbeddedServerError, account, install
 from tests.embedded.conftest import MakeServer
 from tests.embedded.test_lifecycle import value
 
@@ -38,7 +38,7 @@ def test_unwritable_directory(make_server: MakeServer, place: Path) -> None:
     with pytest.raises(EmbeddedServerError, match=r"Permission denied.*--data-dir"):
         make_server(place / "closed" / "data").start()
     with pytest.raises(EmbeddedServerError, match=r"--data-dir"):
-        make_server(Path("/root/mnemo")).start()
+        EmbeddedServer(Path("/root/mnemo")).start()
 
 
 @as_root
