@@ -78,6 +78,11 @@ class Mnemo:
             finally:
                 await pool.close()
 
+    @property
+    def writer(self) -> Writer:
+        """The write path below `remember_many`, for those who keep account of a source."""
+        return self._writer
+
     async def remember(self, content: str, **fields: Any) -> MemoryId:
         """Store one memory and return its id; `fields` are those of `Memory`, and `collection`."""
         collection = fields.pop("collection", "memories")

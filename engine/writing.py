@@ -143,6 +143,13 @@ class Writer:
                 )
                 return int(_only(await cursor.fetchone()))
 
+    async def content_max_bytes(self) -> int:
+        """Return how long a content this database takes, in bytes of UTF-8."""
+        with translate_errors():
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute("select mnemo.setting('content_max_bytes')")
+                return int(_only(await cursor.fetchone()))
+
     def _portions(self, memories: Iterable[Memory], batch_rows: int | None) -> Iterator[Portion]:
         rows = self._settings.ingest.batch_rows if batch_rows is None else batch_rows
         if rows < 1:
