@@ -16,6 +16,7 @@ from engine.config import Settings
 from engine.database.errors import translate_errors
 from engine.database.parameters import PackedBits
 from engine.database.pool import Pool, make_pool
+from engine.doctor import Finding
 from engine.encoding import encode_query
 from engine.errors import InvalidArgument, TimedOut
 from engine.memory import MAX_SCROLL, Collection, Hit, Memory, MemoryId, Recall, Record, Tier, TierStats
@@ -31,6 +32,7 @@ _STATS = (
     "select tier, memories, pinned, mean_strength, heap_bytes, index_bytes, total_bytes, segments"
     " from mnemo.tier_stats"
 )
+_DOCTOR = 'select "check", status, detail, advice from mnemo.doctor(%s)'
 
 
 class Mnemo:
@@ -237,6 +239,16 @@ class Mnemo:
                 connection.cursor(row_factory=class_row(TierStats)) as cursor,
             ):
                 await cursor.execute(_STATS)
+                return await cursor.fetchall()
+
+    async def doctor(self, deep: bool = False) -> list[Finding]:
+        """Look for the traps of this field, as `mnemo.doctor` does; `deep` also reads every memory."""
+        with translate_errors():
+            async with (
+                self._pool.connection() as connection,
+                connection.cursor(row_factory=class_row(Finding)) as cursor,
+            ):
+                await cursor.execute(_DOCTOR, (deep,))
                 return await cursor.fetchall()
 
     async def _value(self, query: str, *parameters: Any) -> Any:

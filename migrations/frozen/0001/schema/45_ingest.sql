@@ -10,5 +10,5 @@ create table mnemo.ingest (
     primary key (tenant, collection, source)
 );
 
-comment on table mnemo.ingest is 'Sources being read, and how many of their rows are stored.';
+comment on table mnemo.ingest is 'Sources being read, and how many of their records have been read: those are stored, or were skipped.';
 comment on column mnemo.ingest.source is 'What is read, by the SHA-256 of its content.';

@@ -1,5 +1,5 @@
--- Notes that the rows of a source up to p_to are stored: to be called in the transaction that stores those from p_from
--- on. MN002 when they are stored already, because somebody else reads the same source: then neither writes twice.
+-- Notes that the records of a source up to p_to have been read: to be called in the transaction that stores those from
+-- p_from on. MN009 when they are stored already, because somebody else reads the same source: then neither writes twice.
 create or replace function mnemo.advance_ingest(source text, collection text, p_from bigint, p_to bigint) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -12,8 +12,8 @@ begin
     where i.tenant = mnemo.tenant() and i.collection = advance_ingest.collection and i.source = advance_ingest.source
       and i.position = p_from and p_to >= p_from;
     if not found then
-        raise exception 'rows of % from % on are being stored by another ingest', quote_literal(advance_ingest.source), p_from + 1
-            using errcode = 'MN002', hint = 'Start again: it goes on after the last row stored.';
+        raise exception 'records of % from % on are being stored by another ingest', quote_literal(advance_ingest.source), p_from + 1
+            using errcode = 'MN009', hint = 'Start again: it goes on after the last record stored.';
     end if;
 end
 $$;

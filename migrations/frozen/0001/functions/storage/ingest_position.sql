@@ -1,4 +1,4 @@
--- How many rows of a source are stored; 0 for a new one.
+-- How many records of a source have been read; 0 for a new one.
 create or replace function mnemo.ingest_position(source text, collection text) returns bigint
 language sql stable
 set search_path = pg_catalog, pg_temp
