@@ -1,5 +1,5 @@
 -- The trigger behind writes on the view mnemo.memories: it calls the functions that own each change and fills NEW,
--- so that RETURNING works. MN002 for a column that a plain write cannot set.
+-- so that RETURNING works. MN002 for a column that a plain write cannot set, and for moving a memory that stays pinned.
 create or replace function mnemo.write_through() returns trigger
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -8,12 +8,15 @@ declare
     v_refused text;
 begin
     if tg_op = 'DELETE' then
-        perform mnemo.forget(old.id);
+        if not mnemo.forget(old.id) then
+            -- Someone else deleted it meanwhile: this row does not count.
+            return null;
+        end if;
         return old;
     end if;
     if tg_op = 'INSERT' then
         select c.name into v_refused
-        from (values ('id', new.id is not null), ('strength', false), ('access_count', new.access_count is not null),
+        from (values ('id', new.id is not null), ('access_count', new.access_count is not null),
                      ('last_access', new.last_access is not null), ('created_at', new.created_at is not null)) as c (name, given)
         where c.given limit 1;
         if found then
@@ -35,12 +38,23 @@ begin
         if new.strength is distinct from old.strength then
             raise exception 'column strength of mnemo.memories cannot be updated' using errcode = 'MN002', hint = 'Call mnemo.reinforce(id).';
         end if;
+        if new.pinned is null then
+            raise exception 'column pinned of mnemo.memories cannot be null' using errcode = 'MN002';
+        end if;
+        if new.tier is distinct from old.tier and old.pinned and new.pinned then
+            raise exception 'memory % is pinned to tier %', old.id, old.tier
+                using errcode = 'MN002', hint = 'Set pinned to false to move it.';
+        end if;
         perform mnemo.set_attributes(old.id, new.attributes);
-        if new.pinned is distinct from old.pinned then
-            perform mnemo.pin(old.id, new.pinned);
+        -- Pinned first, it would not move; still pinned, neither.
+        if old.pinned and not new.pinned then
+            perform mnemo.pin(old.id, false);
         end if;
         if new.tier is distinct from old.tier then
             perform mnemo.move_memories(array[old.id], new.tier);
+        end if;
+        if new.pinned and not old.pinned then
+            perform mnemo.pin(old.id, true);
         end if;
     end if;
     select * into new from mnemo.memories m where m.id = new.id;

@@ -1,0 +1,1 @@
+"""The ORM, through both drivers."""
