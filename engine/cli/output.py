@@ -12,6 +12,7 @@ from rich.text import Text
 from engine.memory import Hit, Recall, TierStats
 
 _WIDEST_KEY = 36
+_GAP = 2
 
 
 def notify(message: str) -> None:
@@ -29,28 +30,45 @@ def as_line(text: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in " ".join(text.split()))
 
 
-def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> Table:
-    """Return a table; a column is a title and whether it holds numbers. The last takes the width left."""
-    made = Table(box=None, pad_edge=False, header_style="bold", expand=False)
+def print_table(console: Console, columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; a column is a title and whether it holds numbers. Only the last is cut to the width."""
+    cells = [[Text(cell) for cell in row] for row in rows]
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    left = console.width
     for place, (title, number) in enumerate(columns):
-        last = place == len(columns) - 1
-        made.add_column(
-            title,
-            justify="right" if number else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            ratio=1 if last and not number else None,
-        )
-    for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
-    return made
+        width = max([len(title), *(row[place].cell_len for row in cells)])
+        if place == len(columns) - 1:
+            width = max(len(title), min(width, left))
+            for row in cells:
+                row[place].truncate(width, overflow="ellipsis")
+        left -= width + _GAP
+        made.add_column(title, justify="right" if number else "left", no_wrap=True, width=width)
+    for row in cells:
+        made.add_row(*row)
+    console.print(made, soft_wrap=True)
 
 
 def print_recall(console: Console, recall: Recall) -> None:
     """Print hits and how they were found."""
-    columns = [("tier", False), ("distance", True), ("similarity", True), ("key", False), ("content", False)]
-    console.print(table(columns, map(_hit_row, recall.hits)))
+    if recall.hits:
+        print_hits(console, [(h.tier, h.distance, h.similarity, h.key, h.content) for h in recall])
     console.print(summary(recall), style="dim", highlight=False)
+
+
+def print_hits(console: Console, hits: Iterable[tuple[str, int, float, str | None, str]]) -> None:
+    """Print tier, distance, similarity, key and content of each hit, a line each."""
+    columns = [("tier", False), ("distance", True), ("similarity", True), ("key", False), ("content", False)]
+    rows = [
+        (
+            tier,
+            f"{distance:,}",
+            f"{similarity:.3f}",
+            _short(as_line(key or "")),
+            as_line(content[: console.width]),
+        )
+        for tier, distance, similarity, key, content in hits
+    ]
+    print_table(console, columns, rows)
 
 
 def summary(recall: Recall) -> str:
@@ -82,7 +100,7 @@ def print_tiers(console: Console, tiers: Iterable[TierStats]) -> None:
         )
         for tier in tiers
     ]
-    console.print(table([("tier", False), *((title, True) for title in columns)], rows))
+    print_table(console, [("tier", False), *((title, True) for title in columns)], rows)
 
 
 def size(count: int) -> str:
@@ -94,7 +112,5 @@ def size(count: int) -> str:
     return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
-def _hit_row(hit: Hit) -> tuple[str, ...]:
-    key = as_line(hit.key or "")
-    short = key if len(key) <= _WIDEST_KEY else "…" + key[1 - _WIDEST_KEY :]
-    return hit.tier, f"{hit.distance:,}", f"{hit.similarity:.3f}", short, as_line(hit.content)
+def _short(key: str) -> str:
+    return key if len(key) <= _WIDEST_KEY else "…" + key[1 - _WIDEST_KEY :]

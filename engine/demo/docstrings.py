@@ -1,6 +1,7 @@
 """Documentation strings of a Python installation, read from its source files without importing them."""
 
 import ast
+import gc
 import sysconfig
 import warnings
 from collections.abc import Iterator
@@ -37,12 +38,18 @@ def _modules(base: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _parse(path: Path) -> ast.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
+    # A tree holds no cycles, and searching it for some takes as long as parsing.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             return ast.parse(path.read_bytes(), filename=str(path))
-        except (SyntaxError, ValueError, OSError):
-            return ast.Module(body=[], type_ignores=[])
+    except (SyntaxError, ValueError, OSError):
+        return ast.Module(body=[], type_ignores=[])
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _documented(node: ast.AST, prefix: str) -> Iterator[tuple[str, str]]:
