@@ -29,10 +29,11 @@ begin
                  else 'a string, number, boolean or null' end,
             jsonb_path_query_first(p_operand, 'strict $[*] ? (@.type() == "object" || @.type() == "array")')));
     end if;
-    v_any := mnemo.filter_joined(array(
-        select format('exists(%s ? (@ %s %s && @.type() != "array"))', v_path, v_sign, e.value)
-            || case when e.value = 'null' and p_operator not in ('$gt', '$lt') then ' || ' || mnemo.filter_absent(p_steps) else '' end
-        from jsonb_array_elements(p_operand) as e (value)), ' || ');
+    v_any := 'exists(' || v_path || ' ? (@.type() != "array" && ' || mnemo.filter_joined(array(
+        select format('@ %s %s', v_sign, e.value) from jsonb_array_elements(p_operand) as e (value)), ' || ') || '))';
+    if p_operand @> 'null' and p_operator not in ('$gt', '$lt') then
+        v_any := '(' || v_any || ' || ' || mnemo.filter_absent(p_steps) || ')';
+    end if;
     return case when p_operator in ('$ne', '$nin') then '!' else '' end || coalesce(v_any, '(1 == 0)');
 end
 $$;
