@@ -78,6 +78,10 @@ class TimedOut(MnemoError, TimeoutError):
     """The server did not answer in the time allowed."""
 
 
+class Conflict(MnemoError):
+    """Another transaction got in the way; nothing has changed, and trying again may succeed."""
+
+
 class MigrationFailed(MnemoError):
     """A migration failed; the database is as it was before."""
 

@@ -73,7 +73,7 @@ class PostgresStore:
         limit: int = 100,
         where: Mapping[str, Any] | None = None,
     ) -> Page:
-        """Return the next records in the order of the primary key."""
+        """Return the next records in the order of their ids."""
         records = tuple(
             await self._mnemo.scroll(after, limit=limit, where=where, collection=self._collection)
         )

@@ -6,10 +6,23 @@ from contextlib import contextmanager
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from engine.errors import ConnectionFailed, InstallationMismatch, InvalidArgument, MnemoError, error_for
+from engine.errors import (
+    Conflict,
+    ConnectionFailed,
+    InstallationMismatch,
+    InvalidArgument,
+    MnemoError,
+    TimedOut,
+    error_for,
+)
 
 # A value that no column could hold: invalid or untranslatable text, out of range, JSON that jsonb refuses.
 _BAD_VALUES = {"22021", "22P05", "22P02", "22P03", "22003", "22007", "22008", "22023", "54000", "54001"}
+# Cancelled by a time limit of the server; waited too long for a lock.
+_TIMED_OUT = {"57014", "55P03"}
+_CONFLICTS = {"40001", "40P01"}
+# Shutting down, crashed, starting up, out of connections.
+_UNREACHABLE = {"57P01", "57P02", "57P03", "53300"}
 _NOT_INSTALLED = {"3F000", "42883", "42P01"}
 
 
@@ -31,12 +44,14 @@ def translated(error: Exception) -> MnemoError | None:
         return InstallationMismatch(
             f"{message}: this database has no Mnemo, or an older one; run mnemo migrate"
         )
-    if (
-        error.sqlstate is None
-        or error.sqlstate[:2] in ("08", "57")
-        or isinstance(error, psycopg.OperationalError)
-    ):
+    if error.sqlstate in _TIMED_OUT:
+        return TimedOut(message)
+    if error.sqlstate in _CONFLICTS:
+        return Conflict(message)
+    if error.sqlstate is None or error.sqlstate[:2] == "08" or error.sqlstate in _UNREACHABLE:
         return ConnectionFailed(message)
+    if isinstance(error, psycopg.OperationalError):
+        return MnemoError(f"the server could not do it: {message}")
     return None
 
 

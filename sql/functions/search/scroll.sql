@@ -1,5 +1,5 @@
--- The next k memories of a collection after one of them (null: from the start), in order of (bucket, id): a stable
--- order that the primary key of every partition holds. Only memories that match the filter.
+-- The next k memories of a collection after one of them (null: from the start), in order of their ids, which is
+-- that of their arrival. Only memories that match the filter.
 create or replace function mnemo.scroll(
     collection text default 'memories',
     after      uuid default null,
@@ -22,9 +22,9 @@ begin
     select m.*
     from mnemo.memory m
     where m.tenant = mnemo.tenant() and m.collection = scroll.collection
-      and (after is null or (m.bucket, m.id) > (mnemo.bucket_of(after), after))
+      and (after is null or m.id > after)
       and (v_path is null or m.attributes @@ v_path)
-    order by m.bucket, m.id
+    order by m.id
     limit k;
 end
 $$;

@@ -15,10 +15,11 @@ create table mnemo.memory (
     attributes  jsonb not null default '{}' check (jsonb_typeof(attributes) = 'object'),
     embedding   bytea,
     hdv         bit({bits}) not null,
-    -- The id carries the bucket in its last ten bits: (bucket, id) unique means id unique.
+    -- The id carries the bucket in its last ten bits: (id, bucket) unique means id unique. The id comes
+    -- first, since it is what is asked for, and in order of time, so that inserts go to the end of the index.
     constraint memory_id_carries_bucket
         check (bucket = ((get_byte(uuid_send(id), 14) & 3) << 8 | get_byte(uuid_send(id), 15))),
-    primary key (bucket, id, segment)
+    primary key (id, bucket, segment)
 ) partition by list (segment);
 
 -- TOASTed, an exact scan of {bits}-bit vectors takes four times as long.

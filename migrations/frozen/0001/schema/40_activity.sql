@@ -14,7 +14,7 @@ create table mnemo.activity (
     access_count    bigint not null default 0,
     tier            text not null references mnemo.tier,
     tenant          text not null,
-    primary key (bucket, id),
+    primary key (id, bucket),
     constraint activity_tier_of_segment check (tier = case segment when 0 then 'hot' when 1 then 'warm' else 'cold' end)
 ) with (fillfactor = 70);
 

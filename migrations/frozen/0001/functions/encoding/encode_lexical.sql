@@ -1,8 +1,8 @@
 -- encode_lexical(text): the hypervector of a text by its words and their parts: the weighted bundle of its
--- lexical_symbols(). No model, no state; equal to Python's LexicalEncoder bit for bit. With R[k] =
--- random_hypervector('mnemo:lexical:1:' || k), k from 0 to 3, and h[k] = the 24-bit big-endian number at byte 3k of sha256(utf8(symbol)), a
--- symbol's hypervector is the XOR of permute(R[k], -8 (h[k] mod D/8)): one hash, four windows into doubled vectors, instead of
--- D/256 hashes. Null for null; MN002 where the text is empty or nothing but space.
+-- lexical_symbols(). No model, no state; equal to Python's LexicalEncoder bit for bit. With
+-- R[k] = random_hypervector('mnemo:lexical:1:' || k), k from 0 to 3, and h[k] the 24-bit big-endian number at byte 3k of
+-- sha256(utf8(symbol)), a symbol's hypervector is the XOR of permute(R[k], -8 (h[k] mod D/8)): one hash and four windows
+-- into doubled vectors, instead of D/256 hashes. Null for null; MN002 where the text is empty or nothing but space.
 create or replace function mnemo.encode_lexical(p_text text) returns bit
 language plpgsql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp

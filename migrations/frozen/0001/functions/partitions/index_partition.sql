@@ -14,7 +14,7 @@ begin
         order by c.relname
     loop
         if v_index.is_primary then
-            execute format('alter table mnemo.%I add constraint %I primary key (bucket, id, segment) using index tablespace %I',
+            execute format('alter table mnemo.%I add constraint %I primary key (id, bucket, segment) using index tablespace %I',
                            p_relation, p_relation || '_pkey', v_tablespace);
         else
             -- The definition comes from the catalog: only the names and the tablespace change.
