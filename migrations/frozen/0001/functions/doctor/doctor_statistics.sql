@@ -5,7 +5,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     with sized as (
         select c.relname, c.relkind,
-               (select sum(pg_relation_size(t.relid)) from pg_partition_tree(c.oid) t where t.isleaf) as size
+               case c.relkind when 'r' then pg_relation_size(c.oid) else
+                   (select sum(pg_relation_size(t.relid)) from pg_partition_tree(c.oid) t where t.isleaf) end as size
         from pg_class c
         where c.relnamespace = 'mnemo'::regnamespace and c.relkind in ('r', 'p')
     )

@@ -1,0 +1,1 @@
+"""The checks of mnemo doctor: each is shown its trap."""

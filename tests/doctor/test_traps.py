@@ -1,0 +1,228 @@
+"""Each trap is made real in a database; the doctor names it, and did not before."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import LiteralString
+
+import psycopg
+import pytest
+
+from tests.conftest import Connection, DatabaseFactory
+
+Answers = dict[str, tuple[str, str, str | None]]
+_FILL = (
+    "select count(mnemo.remember('memory ' || i, mnemo.random_hypervector('m' || i), key => 'k' || i,"
+    " attributes => '{{\"n\": 1}}')) from generate_series(1, {}) i"
+)
+
+
+@dataclass(frozen=True)
+class Trap:
+    """What an operator does, in which check it must show, and what its detail must name."""
+
+    check: str
+    status: str
+    names: str
+    make: tuple[LiteralString, ...]
+    rows: int = 0
+    deep: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.check}-{self.names.replace(' ', '_')}"
+
+
+TRAPS = [
+    Trap("extensions", "fail", "pgcrypto is not installed", ("drop extension pgcrypto",)),
+    Trap(
+        "extensions",
+        "fail",
+        "vector is 0.7.4, from 0.8 on",
+        ("update pg_extension set extversion = '0.7.4' where extname = 'vector'",),
+    ),
+    Trap("widths", "fail", "512 bits", ("update mnemo.setting set value = 512 where name = 'bits'",)),
+    Trap("widths", "fail", "64 bits", ("update mnemo.setting set value = 64 where name = 'sketch_bits'",)),
+    Trap(
+        "vector_storage",
+        "fail",
+        "memory_warm",
+        ("alter table mnemo.memory_warm alter column hdv set storage extended",),
+    ),
+    Trap("toast_target", "warn", "memory_hot", ("alter table mnemo.memory_hot reset (toast_tuple_target)",)),
+    Trap("sketch_index", "fail", "no sketch index on memory_cold_2", ("drop index mnemo.memory_sketch",)),
+    Trap(
+        "sketch_index",
+        "fail",
+        "invalid sketch index on memory_warm",
+        ("update pg_index set indisvalid = false where indexrelid = 'mnemo.memory_warm_sketch'::regclass",),
+    ),
+    Trap("sketch_memory", "warn", "effective_cache_size is 8kB", ("set effective_cache_size = '8kB'",)),
+    Trap("index_build", "warn", "is 64kB", ("set maintenance_work_mem = '64kB'",), rows=400),
+    Trap("iterative_scan", "fail", "nearest_in_tier", ("alter routine mnemo.nearest_in_tier reset all",)),
+    Trap("search_settings", "warn", "enable_indexscan is off", ("set enable_indexscan = off",)),
+    Trap("search_settings", "warn", "max_scan_tuples is 100", ("set hnsw.max_scan_tuples = 100",)),
+    Trap(
+        "search_settings",
+        "warn",
+        "hnsw.ef_search is set for this database",
+        (
+            "do $$ begin execute"
+            " format('alter database %I set hnsw.ef_search = 10', current_database()); end $$",
+        ),
+    ),
+    Trap("synchronous_commit", "warn", "is off", ("set synchronous_commit = off",)),
+    Trap("statement_log", "warn", "is -1", ("set log_parameter_max_length = -1",)),
+    Trap("heat_index", "warn", "covers access_count", ("create index hot on mnemo.activity (access_count)",)),
+    Trap("heat_index", "warn", "covers ltp", ("create index strong on mnemo.activity ((ltp > 0.5))",)),
+    Trap(
+        "activity_updates",
+        "warn",
+        "of 1200 updates",
+        ("update mnemo.activity set due_at = due_at + interval '1 second'",) * 4,
+        rows=300,
+    ),
+    Trap(
+        "memory_updates",
+        "warn",
+        "memory_hot: 1100 updates of 100 rows",
+        ("update mnemo.memory set attributes = jsonb_build_object('n', random())",) * 11,
+        rows=100,
+    ),
+    Trap(
+        "dead_rows",
+        "warn",
+        "item: 1200 dead",
+        (
+            "insert into mnemo.item select i, mnemo.random_hypervector('x') from generate_series(1, 1200) i",
+            "delete from mnemo.item",
+        ),
+    ),
+    Trap(
+        "statistics",
+        "warn",
+        "never analyzed: item",
+        ("insert into mnemo.item select i, mnemo.random_hypervector('x') from generate_series(1, 9000) i",),
+    ),
+    Trap(
+        "cold_partitions",
+        "warn",
+        "9 partitions",
+        (
+            "select mnemo.create_partition('memory_cold_' || n, 'cold') from generate_series(3, 10) n",
+            "select mnemo.attach_partition('memory_cold_' || n, n, 'cold') from generate_series(3, 10) n",
+        ),
+    ),
+    Trap(
+        "conservation",
+        "fail",
+        "segment 0: 3 memories, 2 activity rows",
+        ("delete from mnemo.activity where ctid = (select min(ctid) from mnemo.activity)",),
+        rows=3,
+    ),
+    Trap(
+        "conservation",
+        "fail",
+        "1 memories without an activity row",
+        ("update mnemo.activity set tenant = 'x' where ctid = (select min(ctid) from mnemo.activity)",),
+        rows=3,
+        deep=True,
+    ),
+    Trap(
+        "conservation",
+        "fail",
+        "1 memories whose key is not theirs",
+        ("delete from mnemo.memory_key where key = 'k2'",),
+        rows=3,
+        deep=True,
+    ),
+    Trap(
+        "conservation",
+        "fail",
+        "1 keys without a memory",
+        ("insert into mnemo.memory_key values ('default', 'memories', 'none', 0, uuidv7())",),
+        deep=True,
+    ),
+]
+
+
+def answers(connection: Connection, deep: bool = False) -> Answers:
+    """Return check -> (status, detail, advice), with the counters of this session's work in."""
+    connection.execute("select pg_stat_force_next_flush()")
+    rows = connection.execute("select * from mnemo.doctor(deep => %s)", [deep]).fetchall()
+    return {check: (status, detail, advice) for check, status, detail, advice in rows}
+
+
+@pytest.fixture
+def opened(database_factory: DatabaseFactory) -> Callable[[], Connection]:
+    """Opens connections to one fresh database."""
+    dsn = database_factory(1_024, 256)
+    return lambda: psycopg.connect(dsn, autocommit=True)
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=str)
+def test_a_trap_is_found_and_named(opened: Callable[[], Connection], trap: Trap) -> None:
+    with opened() as connection:
+        connection.execute("set synchronous_commit = on")
+        connection.execute("set log_parameter_max_length = 256")
+        connection.execute(_FILL.format(trap.rows).encode())
+        before = answers(connection, trap.deep)[trap.check]
+        assert (before[0], before[2]) == ("ok", None), before
+        for statement in trap.make:
+            connection.execute(statement)
+        status, detail, advice = answers(connection, trap.deep)[trap.check]
+    assert status == trap.status
+    assert trap.names in detail
+    assert advice
+
+
+def test_a_tablespace_made_after_the_partitions_is_found(opened: Callable[[], Connection]) -> None:
+    with opened() as connection:
+        assert answers(connection)["tablespaces"][0] == "ok"
+        connection.execute("set allow_in_place_tablespaces = on")
+        connection.execute("create tablespace mnemo_warm location ''")
+        try:
+            status, detail, _ = answers(connection)["tablespaces"]
+            assert status == "warn"
+            assert "memory_warm lies in pg_default; memory_warm_attributes lies in" in detail
+            connection.execute("alter table mnemo.memory_warm set tablespace mnemo_warm")
+            assert "memory_warm lies" not in answers(connection)["tablespaces"][1]
+            assert "memory_warm_sketch lies" in answers(connection)["tablespaces"][1]
+            connection.execute("alter table mnemo.memory_warm set tablespace pg_default")
+        finally:
+            connection.execute("drop tablespace mnemo_warm")
+
+
+def test_statistics_are_asked_of_the_whole_table_too(opened: Callable[[], Connection]) -> None:
+    with opened() as connection:
+        with connection.transaction():
+            connection.execute("select mnemo.open_staging()")
+            connection.execute(
+                "insert into pg_temp.memory_staging (ordinal, content, collection, hdv, importance, tier)"
+                " select i, repeat(i || ' ', 200), 'memories', mnemo.random_hypervector(i::text), 0.8, 'hot'"
+                " from generate_series(1, 1500) i"
+            )
+            connection.execute("select mnemo.remember_staged(mnemo.begin_bulk_load('hot'))")
+            connection.execute("select mnemo.finish_bulk_load('hot')")
+        assert answers(connection)["statistics"][1] == "never analyzed: memory"
+        connection.execute("analyze mnemo.memory")
+        assert answers(connection)["statistics"][0] == "ok"
+
+
+def test_the_deep_look_agrees_with_what_the_functions_wrote(opened: Callable[[], Connection]) -> None:
+    with opened() as connection:
+        connection.execute(_FILL.format(20).encode())
+        connection.execute("select mnemo.demote(array_agg(id), 'warm') from mnemo.memories where key < 'k15'")
+        connection.execute("select mnemo.forget(id) from mnemo.memories where key in ('k1', 'k9')")
+        connection.execute("select mnemo.remember('again', key => 'k2')")
+        status, detail, _ = answers(connection, deep=True)["conservation"]
+    assert (status, detail) == ("ok", "18 memories, each with one activity row and its own key")
+
+
+def test_every_check_has_a_trap_here() -> None:
+    elsewhere = {"tablespaces", "fsync", "full_page_writes", "checksums", "autovacuum"}
+    # No server older than 18 gets as far as having the function.
+    untestable = {"server"}
+    made = {trap.check for trap in TRAPS} | elsewhere | untestable
+    with open("sql/functions/doctor/doctor.sql", encoding="utf-8") as file:  # noqa: PTH123
+        called = {line.strip(" ,\n").removeprefix("mnemo.doctor_").partition("(")[0]
+                  for line in file if line.strip().startswith("mnemo.doctor_")}  # fmt: skip
+    assert called == made
