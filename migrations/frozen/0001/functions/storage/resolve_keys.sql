@@ -1,5 +1,6 @@
 -- Fills in the defaults of each draft and its id: that of its key where the key is known, else a new one that
 -- carries its bucket. Every draft has its hypervector by now.
+-- New ids rise in the order of the drafts, which is that of arrival.
 -- Of several drafts with one key the last counts; the others come back with existed null, which writes nothing.
 -- Keys are claimed in one order, so that batches with common keys wait for each other and never deadlock.
 create or replace function mnemo.resolve_keys(p_drafts mnemo.draft[]) returns mnemo.draft[]
@@ -14,23 +15,25 @@ declare
     v_existed boolean[];
 begin
     -- Only what identifies a draft goes through the sorts and joins, not its two kilobytes of bits.
-    with proposed as (
-        select d.place, d.collection, d.key, mnemo.bucket_for(c.bucket_rule, d.hdv, d.context, v_tenant) as bucket,
-               d.key is null or row_number() over (partition by d.collection, d.key order by d.ordinal desc) = 1 as counts
-        from rows from (unnest(p_drafts)) with ordinality as d (
-            ordinal, content, hdv, embedding, context, session, occurred_at, attributes, key, collection, importance,
-            tier, pinned, id, existed, place)
-        join mnemo.collection c on c.name = d.collection
+    with proposed as materialized (
+        select b.*, mnemo.new_id(b.bucket) as new_id
+        from (select d.place, d.collection, d.key, mnemo.bucket_for(c.bucket_rule, d.hdv, d.context, v_tenant) as bucket,
+                     d.key is null or row_number() over (partition by d.collection, d.key order by d.ordinal desc) = 1 as counts
+              from rows from (unnest(p_drafts)) with ordinality as d (
+                  ordinal, content, hdv, embedding, context, session, occurred_at, attributes, key, collection, importance,
+                  tier, pinned, id, existed, place)
+              join mnemo.collection c on c.name = d.collection
+              order by d.place) as b
     ), claimed as (
         insert into mnemo.memory_key as k (tenant, collection, key, bucket, id)
-        select v_tenant, p.collection, p.key, p.bucket, mnemo.new_id(p.bucket)
+        select v_tenant, p.collection, p.key, p.bucket, p.new_id
         from proposed p
         where p.key is not null and p.counts
         order by p.collection, p.key
         on conflict (tenant, collection, key) do update set key = excluded.key
         returning k.collection, k.key, k.id, old.id is not null as existed
     )
-    select array_agg(coalesce(k.id, mnemo.new_id(p.bucket)) order by p.place),
+    select array_agg(coalesce(k.id, p.new_id) order by p.place),
            array_agg(case when p.counts then coalesce(k.existed, false) end order by p.place)
     into v_ids, v_existed
     from proposed p

@@ -1,5 +1,5 @@
 -- The trigger behind writes on the view mnemo.memories: it calls the functions that own each change and fills NEW,
--- so that RETURNING works. MN002 for a column that a plain write cannot set, and for moving a memory that stays pinned.
+-- so that RETURNING works. A change of attributes meanwhile is a serialization failure, not lost. MN002 for a column that a plain write cannot set, and for moving a memory that stays pinned.
 create or replace function mnemo.write_through() returns trigger
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -45,7 +45,15 @@ begin
             raise exception 'memory % is pinned to tier %', old.id, old.tier
                 using errcode = 'MN002', hint = 'Set pinned to false to move it.';
         end if;
-        perform mnemo.set_attributes(old.id, new.attributes);
+        if new.attributes is distinct from old.attributes then
+            perform from mnemo.activity a where a.bucket = mnemo.bucket_of(old.id) and a.id = old.id for update;
+            perform from mnemo.memory m
+            where m.bucket = mnemo.bucket_of(old.id) and m.id = old.id and m.attributes is distinct from old.attributes;
+            if found then
+                raise exception 'attributes of memory % were changed by another transaction', old.id using errcode = 'serialization_failure';
+            end if;
+            perform mnemo.set_attributes(old.id, new.attributes);
+        end if;
         -- Pinned first, it would not move; still pinned, neither.
         if old.pinned and not new.pinned then
             perform mnemo.pin(old.id, false);

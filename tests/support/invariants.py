@@ -1,0 +1,43 @@
+"""What must hold of every database, whatever was done to it."""
+
+from typing import Any
+
+import psycopg
+
+# Each query returns what breaks its invariant.
+_VIOLATIONS = {
+    "a memory has one row": "select id from mnemo.memory group by id having count(*) <> 1",
+    "a memory has an activity row that names its segment": (
+        "select m.id from mnemo.memory m left join mnemo.activity a"
+        " on a.bucket = m.bucket and a.id = m.id and a.segment = m.segment and a.tenant = m.tenant"
+        " where a.id is null"
+    ),
+    "an activity row has its memory": (
+        "select a.id from mnemo.activity a left join mnemo.memory m"
+        " on m.bucket = a.bucket and m.id = a.id and m.segment = a.segment where m.id is null"
+    ),
+    "the tier is that of the segment": (
+        "select a.id from mnemo.activity a left join mnemo.segment s"
+        " on s.segment = a.segment and s.tier = a.tier where s.segment is null"
+    ),
+    "a key belongs to the memory that carries it": (
+        "select coalesce(k.id, m.id) from mnemo.memory_key k full join (select * from mnemo.memory"
+        " where key is not null) m using (tenant, collection, key) where k.id is distinct from m.id"
+        " or k.bucket is distinct from m.bucket"
+    ),
+    "each segment has its partition, and no table is left over": (
+        "select coalesce(s.relation, c.relname) from mnemo.segment s full join"
+        " (select c.relname, i.inhparent from pg_class c left join pg_inherits i on i.inhrelid = c.oid"
+        " where c.relnamespace = 'mnemo'::regnamespace and c.relkind = 'r'"
+        " and c.relname ~ '^memory_(hot|warm|cold)') c"
+        " on c.relname = s.relation where c.inhparent is distinct from 'mnemo.memory'::regclass"
+        " or s.segment is null"
+    ),
+}
+
+
+def check_invariants(connection: psycopg.Connection[Any]) -> None:
+    """Fail, naming the invariant and up to five culprits, where one does not hold."""
+    for invariant, query in _VIOLATIONS.items():
+        culprits = connection.execute(f"{query} limit 5".encode()).fetchall()
+        assert not culprits, f"not so: {invariant}: {culprits}"
