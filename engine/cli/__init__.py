@@ -1,5 +1,5 @@
 """The command `mnemo`: a thin edge over the Python API; one module a command."""
 
-from engine.cli.main import main
+from engine.cli.process import main
 
 __all__ = ["main"]

@@ -1,6 +1,8 @@
 """What users pass to commands, checked before anything is opened."""
 
 import json
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,6 +50,8 @@ class JsonObject(click.ParamType[dict[str, Any]]):
             self.fail(f"is not JSON: {error}", param, ctx)
         if not isinstance(parsed, dict):
             self.fail('is not a JSON object such as {"year": {"$gte": 2020}}', param, ctx)
+        for inside in _strings(parsed):
+            Text().convert(inside, param, ctx)
         return parsed
 
 
@@ -63,13 +67,24 @@ def read_hypervector(path: Path) -> NDArray[np.uint8]:
             return np.frombuffer(file.read(_READ_AT_MOST), np.uint8)
         try:
             array = np.lib.format.read_array(file, allow_pickle=False, max_header_size=10_000)
-        except (ValueError, EOFError, MemoryError) as error:
+        # NumPy reads the header as Python source, and lets the errors of that through.
+        except (ValueError, EOFError, MemoryError, SyntaxError, tokenize.TokenError) as error:
             raise InvalidHypervector(f"{path} is not a NumPy array: {error}") from error
     if array.dtype != np.uint8 or array.ndim != 1:
         raise InvalidHypervector(
             f"{path} holds {array.dtype}{list(array.shape)}, not one packed hypervector uint8[D/8]"
         )
     return np.asarray(array, np.uint8)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value:
+            yield from _strings(part)
+            if isinstance(value, dict):
+                yield from _strings(value[part])
 
 
 def _refuse_constant(name: str) -> NoReturn:

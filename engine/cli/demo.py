@@ -93,8 +93,15 @@ async def _fill(mnemo: Mnemo, console: Console, source: Path | None) -> None:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading, encoding, storing", total=None)
-        count = await loading.load(mnemo, origin, source, bulk, lambda: progress.advance(task))
+        task = progress.add_task("reading and encoding", total=None)
+
+        def read(key: str | None) -> None:
+            if key is None:
+                progress.update(task, description="storing and indexing")
+            else:
+                progress.advance(task)
+
+        count = await loading.load(mnemo, origin, source, bulk, read)
     seconds = time.perf_counter() - started
     console.print(
         f"{count:,} documentation strings of {origin} stored in {seconds:.1f} s,"
@@ -126,4 +133,4 @@ def _same_in_sql(dsn: str, tenant: str, console: Console, answer: Recall) -> Non
     asked = [(hit.tier, hit.distance, hit.key) for hit in answer]
     told = [(tier, distance, key) for tier, distance, _, key, _ in rows]
     verdict = "the same answer" if told == asked else "another answer: somebody else is writing"
-    console.print(f"{verdict}, in {took_ms:.1f} ms", style="dim")
+    console.print(f"{verdict}, in {took_ms:.1f} ms; the first call of a new connection", style="dim")

@@ -21,9 +21,9 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 @click.option(
     "--deep", is_flag=True, show_envvar=True, help="Compare every memory with its activity and key."
 )
-@click.option("--json", "as_json", is_flag=True, show_envvar=True, help="Print one JSON object.")
+@click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @with_settings
-def command(settings: Settings, deep: bool, as_json: bool) -> None:
+def command(settings: Settings, deep: bool, json: bool) -> None:
     """Look for the traps of this field; exit with 1 where a check fails.
 
     The same in SQL: select * from mnemo.doctor().
@@ -33,7 +33,7 @@ def command(settings: Settings, deep: bool, as_json: bool) -> None:
         return await mnemo.doctor(deep)
 
     findings = with_mnemo(settings, examine)
-    if as_json:
+    if json:
         print_json({"findings": [asdict(finding) for finding in findings]})
     else:
         _show(Console(), findings)

@@ -36,6 +36,7 @@ def _field_options(function: Any) -> Any:
     "--format",
     "format_",
     type=click.Choice(get_args(Format)),
+    envvar="MNEMO_INGEST_FORMAT",
     show_envvar=True,
     help="What the file holds.  [default: what its name says]",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast, get_args
 
@@ -16,8 +17,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 
-_GIVEN = "engine.cli.given"
-DEBUG = "engine.cli.debug"
+
+@dataclass
+class Given:
+    """What the options of `connection_options` were set to on this command line."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    debug: bool = False
 
 
 def connection_options(function: F) -> F:
@@ -67,18 +73,18 @@ def _note_given(context: click.Context, parameter: click.Parameter, value: Any) 
     # Variables are left to Settings, which names them in its errors.
     assert parameter.name is not None
     if context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
-        context.meta.setdefault(_GIVEN, {})[parameter.name] = value
+        context.ensure_object(Given).settings[parameter.name] = value
 
 
 def _note_debug(context: click.Context, parameter: click.Parameter, value: bool) -> None:
-    context.meta[DEBUG] = value or context.meta.get(DEBUG, False)
+    context.ensure_object(Given).debug |= value
 
 
 def _settings(context: click.Context) -> Settings:
     from engine.config import Settings
     from engine.logs import configure_logging
 
-    given: dict[str, Any] = context.meta.get(_GIVEN, {})
+    given = context.ensure_object(Given).settings
     if "dsn" in given and "data_dir" in given:
         raise click.UsageError("--dsn names a database, --data-dir an embedded server: give one of them")
     settings = Settings(**given)

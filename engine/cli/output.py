@@ -11,7 +11,7 @@ from rich.text import Text
 
 from engine.memory import Hit, Recall, TierStats
 
-_WIDEST_KEY = 36
+_SHORTEST_KEY = 20
 _GAP = 2
 
 
@@ -63,7 +63,7 @@ def print_hits(console: Console, hits: Iterable[tuple[str, int, float, str | Non
             tier,
             f"{distance:,}",
             f"{similarity:.3f}",
-            _short(as_line(key or "")),
+            _ending(as_line(key or ""), max(_SHORTEST_KEY, console.width // 3 - 4)),
             as_line(content[: console.width]),
         )
         for tier, distance, similarity, key, content in hits
@@ -112,5 +112,5 @@ def size(count: int) -> str:
     return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
-def _short(key: str) -> str:
-    return key if len(key) <= _WIDEST_KEY else "…" + key[1 - _WIDEST_KEY :]
+def _ending(text: str, width: int) -> str:
+    return text if len(text) <= width else "…" + text[1 - width :]

@@ -23,10 +23,13 @@ async def can_load_in_bulk(mnemo: Mnemo) -> bool:
     return all(tier.memories == 0 for tier in await mnemo.stats() if tier.tier == "hot")
 
 
-async def load(mnemo: Mnemo, origin: str, root: Path | None, bulk: bool, read: Callable[[], None]) -> int:
+async def load(
+    mnemo: Mnemo, origin: str, root: Path | None, bulk: bool, read: Callable[[str | None], None]
+) -> int:
     """Store the documentation strings below `root` (see `docstrings`) and return how many.
 
-    `read` is called for each that is read. Interrupted, it has stored none.
+    `read` is called with the key of each that is read, and with None after the last. Interrupted, it has
+    stored none.
     """
     memories = _memories(origin, root, read)
     ids = await mnemo.remember_many(
@@ -35,7 +38,8 @@ async def load(mnemo: Mnemo, origin: str, root: Path | None, bulk: bool, read: C
     return len(ids)
 
 
-def _memories(origin: str, root: Path | None, read: Callable[[], None]) -> Iterator[Memory]:
+def _memories(origin: str, root: Path | None, read: Callable[[str | None], None]) -> Iterator[Memory]:
     for key, text in docstrings(root):
-        read()
+        read(key)
         yield Memory(text, key=key, context=key.partition(":")[0], attributes={"origin": origin})
+    read(None)

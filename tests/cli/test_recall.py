@@ -1,0 +1,100 @@
+"""mnemo recall and mnemo stats: what people and programs get."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import Memory, Mnemo
+from engine.hypervector import hamming, random_hypervector
+from tests.cli.conftest import Run
+
+TEXTS = {f"n{n}": f"memory number {n}\nof \x1b[31mmany" for n in range(40)}
+HDVS = {key: random_hypervector(key, 16_384) for key in TEXTS}
+QUERY = random_hypervector("query", 16_384)
+
+
+@pytest.fixture(scope="module")
+def filled(module_dsn: str) -> str:
+    """A database of 40 random hypervectors, of which every second is odd."""
+
+    async def fill() -> None:
+        async with Mnemo.open(module_dsn) as mnemo:
+            await mnemo.remember_many(
+                Memory(text, key=key, hdv=HDVS[key], context="c", attributes={"odd": n % 2 == 1})
+                for n, (key, text) in enumerate(TEXTS.items())
+            )
+
+    asyncio.run(fill())
+    return module_dsn
+
+
+@pytest.fixture(params=["raw", "npy"])
+def query_file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The query in both forms that --hdv-file takes."""
+    path = tmp_path / f"query.{request.param}"
+    if request.param == "npy":
+        np.save(path, QUERY)
+    else:
+        path.write_bytes(QUERY.tobytes())
+    return path
+
+
+def _nearest(keys: list[str], k: int) -> list[tuple[int, str]]:
+    return sorted((int(hamming(HDVS[key], QUERY)), key) for key in keys)[:k]
+
+
+def test_json_holds_the_nearest_memories(filled: str, mnemo: Run, query_file: Path) -> None:
+    done = mnemo("--dsn", filled, "recall", "--hdv-file", str(query_file), "-k", "5", "--json")
+    assert (done.code, done.err) == (0, "")
+    answer = json.loads(done.out)
+    assert [(hit["distance"], hit["key"]) for hit in answer["hits"]] == _nearest(list(TEXTS), 5)
+    first = answer["hits"][0]
+    assert first["content"] == TEXTS[first["key"]]
+    assert first["similarity"] == pytest.approx(1 - first["distance"] / 16_384)
+    assert first["tier"] == "hot"
+    assert answer["confident"] is False
+    assert answer["latency_ms"] > 0
+
+
+def test_table_shows_each_hit_on_one_clean_line(filled: str, mnemo: Run, query_file: Path) -> None:
+    done = mnemo("recall", "--hdv-file", str(query_file), "-k", "3", "--dsn", filled)
+    lines = done.out.splitlines()
+    assert lines[0].split() == ["tier", "distance", "similarity", "key", "content"]
+    expected = [[f"{distance:,}", key] for distance, key in _nearest(list(TEXTS), 3)]
+    assert [[line.split()[1], line.split()[3]] for line in lines[1:4]] == expected
+    assert lines[4].startswith("3 hits in ")
+    assert "\x1b" not in done.out
+
+
+def test_filter_context_and_exact(filled: str, mnemo: Run, query_file: Path) -> None:
+    arguments = ["recall", "--dsn", filled, "--hdv-file", str(query_file), "--json", "--exact"]
+    done = mnemo(*arguments, "--where", '{"odd": {"$ne": false}}', "--context", "c")
+    found = [hit["key"] for hit in json.loads(done.out)["hits"]]
+    assert found == [key for _, key in _nearest([key for key in TEXTS if int(key[1:]) % 2], 10)]
+    nothing = mnemo(*arguments, "--context", "elsewhere")
+    assert json.loads(nothing.out)["hits"] == []
+
+
+def test_text_and_variables(filled: str, mnemo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNEMO_DSN", filled)
+    monkeypatch.setenv("MNEMO_RECALL_JSON", "1")
+    monkeypatch.setenv("MNEMO_RECALL_K", "4")
+    assert len(json.loads(mnemo("recall", "memory").out)["hits"]) == 4
+    assert len(json.loads(mnemo("recall", "memory", "-k", "2").out)["hits"]) == 2
+    monkeypatch.delenv("MNEMO_RECALL_K")
+    monkeypatch.setenv("MNEMO_SEARCH__K", "7")
+    assert len(json.loads(mnemo("recall", "memory").out)["hits"]) == 7
+
+
+def test_tenants_are_apart(filled: str, mnemo: Run) -> None:
+    done = mnemo("--dsn", filled, "--tenant", "another", "recall", "memory", "--json")
+    assert json.loads(done.out)["hits"] == []
+
+
+def test_stats(filled: str, mnemo: Run) -> None:
+    tiers = json.loads(mnemo("stats", "--json", "--dsn", filled).out)["tiers"]
+    assert [(tier["tier"], tier["memories"]) for tier in tiers] == [("hot", 40), ("warm", 0), ("cold", 0)]
+    assert mnemo("stats", "--dsn", filled).out.splitlines()[1].split()[:3] == ["hot", "40", "0"]
