@@ -20,7 +20,7 @@ from tests.support.databases import Databases
 from tests.support.memories import Draft, bulk_load
 
 PROPERTY = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -153,7 +153,7 @@ def test_m4_indexes_serve_filters_and_change_no_answer(
         assert "memory_hot_attributes" in plans_of(connection, condition), condition
     for condition in ({"size": {"$gte": -1, "$lt": 1}}, {"$and": [{"size": {"$lt": -495}}]}):
         assert "'size'" in index_condition(plans_of(connection, condition)), condition
-    assert "'name'" in index_condition(plans_of(connection, {"name": {"$gte": "\uffff"}}))
+    assert "'name'" in index_condition(plans_of(connection, {"name": {"$gte": "1", "$lt": "11"}}))
 
 
 def test_m4_an_indexed_attribute_takes_no_array(

@@ -96,7 +96,7 @@ def bulk_load(connection: Connection, drafts: Sequence[Draft], tier: str = "hot"
 
 def brute_force(query: Vectors, vectors: Vectors, ids: Sequence[UUID], k: int) -> list[tuple[int, UUID]]:
     """Return the k nearest as (distance, id), nearest first, ties by id."""
-    different = np.unpackbits(vectors ^ query, axis=1).sum(axis=1, dtype=np.int64)
+    different = np.bitwise_count(vectors ^ query).sum(axis=1, dtype=np.int64)
     return sorted(zip(different.tolist(), ids, strict=True))[:k]
 
 
