@@ -30,6 +30,8 @@ def translated(error: Exception) -> MnemoError | None:
     """Return the error of Mnemo that a driver's error stands for; None where there is none."""
     if isinstance(error, PoolTimeout):
         return ConnectionFailed(f"no connection to the database could be had: {error}")
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidArgument(f"text that is not valid Unicode: {error.object!r}, {error.reason}")
     if not isinstance(error, psycopg.Error):
         return None
     message = error.diag.message_primary or str(error).strip()
@@ -60,7 +62,7 @@ def translate_errors() -> Iterator[None]:
     """Raise errors of Mnemo in place of the driver's where one fits."""
     try:
         yield
-    except (psycopg.Error, PoolTimeout) as error:
+    except (psycopg.Error, PoolTimeout, UnicodeEncodeError) as error:
         ours = translated(error)
         if ours is None:
             raise

@@ -183,6 +183,12 @@ async def test_unknown_names_are_refused(mnemo: Mnemo) -> None:
         await mnemo.create_collection("spaces in a name")
 
 
+async def test_text_that_is_not_unicode_is_refused(mnemo: Mnemo) -> None:
+    for ask in (mnemo.recall("lone \udc80"), mnemo.recall("x", context="lone \udc80")):
+        with pytest.raises(InvalidArgument, match=r"udc80|surrogate"):
+            await ask
+
+
 async def test_content_beyond_the_limit_is_refused(mnemo: Mnemo, connection: Connection) -> None:
     with pytest.raises(InvalidArgument, match="10000000 bytes"):
         await mnemo.remember("x" * 10_000_000)
