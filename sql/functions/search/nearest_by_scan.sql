@@ -18,6 +18,7 @@ create or replace function mnemo.nearest_by_scan(
 language plpgsql stable
 set search_path = pg_catalog, public, pg_temp
 set plan_cache_mode = force_custom_plan
+set enable_seqscan = on
 as $$
 declare
     v_query       bit({bits}) := p_query;
@@ -36,18 +37,21 @@ begin
     end if;
     if p_most is null then
         -- An assignment, unlike SELECT INTO, may use parallel workers.
+        -- The rows are made after the sort; in one level they would be made before it, for every memory.
         nearest := array(
-            select row((m.hdv <~> v_query)::integer, m.id, m.bucket, m.segment)::mnemo.candidate
-            from mnemo.memory m
-            where m.segment between v_low and v_high and m.tenant = p_tenant and m.collection = p_collection
-              and (p_context is null or m.context = p_context)
-              and (p_path is null or m.attributes @@ p_path)
-              and (v_low_number is null or mnemo.numeric_attribute(m.attributes, v_attribute) >= v_low_number)
-              and (v_high_number is null or mnemo.numeric_attribute(m.attributes, v_attribute) <= v_high_number)
-              and (v_low_text is null or mnemo.text_attribute(m.attributes, v_attribute) collate "C" >= v_low_text)
-              and (v_high_text is null or mnemo.text_attribute(m.attributes, v_attribute) collate "C" <= v_high_text)
-            order by (m.hdv <~> v_query)::integer, m.id
-            limit p_keep);
+            select row(c.distance, c.id, c.bucket, c.segment)::mnemo.candidate
+            from (select (m.hdv <~> v_query)::integer as distance, m.id, m.bucket, m.segment
+                  from mnemo.memory m
+                  where m.segment between v_low and v_high and m.tenant = p_tenant and m.collection = p_collection
+                    and (p_context is null or m.context = p_context)
+                    and (p_path is null or m.attributes @@ p_path)
+                    and (v_low_number is null or mnemo.numeric_attribute(m.attributes, v_attribute) >= v_low_number)
+                    and (v_high_number is null or mnemo.numeric_attribute(m.attributes, v_attribute) <= v_high_number)
+                    and (v_low_text is null or mnemo.text_attribute(m.attributes, v_attribute) collate "C" >= v_low_text)
+                    and (v_high_text is null or mnemo.text_attribute(m.attributes, v_attribute) collate "C" <= v_high_text)
+                  order by 1, m.id
+                  limit p_keep) as c
+            order by c.distance, c.id);
         matched := cardinality(nearest);
         return;
     end if;
