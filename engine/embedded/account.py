@@ -4,15 +4,26 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.embedded.errors import EmbeddedServerError
 from engine.embedded.processes import locked
 
 SYSTEM_ACCOUNT = "mnemo"
 SYSTEM_DIR = Path("/var/lib/mnemo")
+# Linux follows these links to an open directory without a look at the directory's parents.
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+class Reach(NamedTuple):
+    """What an account's programs call a directory, and the descriptors that they need open for that."""
+
+    path: Path
+    keep: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,11 @@ class Account:
     switched: bool
 
     def run(
-        self, argv: Sequence[str | Path], env: Mapping[str, str], timeout: float = 300
+        self,
+        argv: Sequence[str | Path],
+        env: Mapping[str, str],
+        keep: Sequence[int] = (),
+        timeout: float = 300,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program as this account in a session of its own, out of reach of the terminal's Ctrl-C."""
         try:
@@ -37,6 +52,7 @@ class Account:
                 group=self.gid if self.switched else None,
                 extra_groups=[] if self.switched else None,
                 umask=0o077,
+                pass_fds=keep,
                 start_new_session=True,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -58,20 +74,34 @@ class Account:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
         path.chmod(mode)
 
-    def check_reach(self, directory: Path) -> None:
-        """Refuse a directory that this account cannot get to."""
+    @contextmanager
+    def reach(self, directory: Path) -> Iterator[Reach]:
+        """A name of the directory that this account's programs can use, to be started within the context.
+
+        Its path; behind a parent that the account cannot enter, such as /root, a descriptor's link.
+        Refuses a directory that the account cannot get to in either way.
+        """
         if not self.switched:
+            yield Reach(directory)
             return
-        steps = [*reversed(directory.parents), directory]
-        script = 'for step; do test -x "$step" || { echo "$step"; exit 1; }; done'
-        closed = self.run(["/bin/sh", "-c", script, "sh", *steps], {}).stdout.strip()
-        if closed:
-            raise EmbeddedServerError(
-                f"the server runs as the system user {self.name}, because PostgreSQL refuses to run as root, "
-                f"and that user cannot enter {closed}, which leads to {directory}. Choose a directory under "
-                f"{SYSTEM_DIR} (the default is {default_data_dir()}), or open it with `chmod o+x {closed}`, "
-                "or run mnemo as the user who owns it"
-            )
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            link = Reach(DESCRIPTORS / str(descriptor), (descriptor,))
+            steps = [*reversed(directory.parents), directory]
+            script = 'link=$1; shift; for step; do test -x "$step" || { echo "$step"; break; }; done; '
+            script += 'test -x "$link"'
+            looked = self.run(["/bin/sh", "-c", script, "sh", link.path, *steps], {}, link.keep)
+            closed = looked.stdout.strip()
+            if closed and looked.returncode != 0:
+                raise EmbeddedServerError(
+                    f"the server runs as the system user {self.name}, because PostgreSQL refuses to run as "
+                    f"root, and that user cannot enter {closed}, which leads to {directory}. Choose a "
+                    f"directory under {SYSTEM_DIR} (the default is {default_data_dir()}), or open it with "
+                    f"`chmod o+x {closed}`, or run mnemo as the user who owns it"
+                )
+            yield link if closed else Reach(directory)
+        finally:
+            os.close(descriptor)
 
 
 def base_dir() -> Path:

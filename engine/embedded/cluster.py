@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.embedded import processes
 from engine.embedded.account import (
     Account,
+    Reach,
     make_private_dir,
     make_shared_dir,
     own_account,
@@ -70,7 +71,6 @@ class Cluster:
                 f"{self.data_dir} belongs to another user (number {owner}); run mnemo as that user or as "
                 "root, or choose another data directory with --data-dir or MNEMO_DATA_DIR"
             )
-        account.check_reach(self.data_dir)
         return account
 
     def _make_owned(self, account: Account) -> None:
@@ -83,15 +83,19 @@ class Cluster:
         except OSError as error:
             raise self._unusable(error) from error
 
-    def initialise(self, account: Account, installation: Installation, *, durable: bool) -> None:
+    def initialise(
+        self, account: Account, installation: Installation, reach: Reach, *, durable: bool
+    ) -> None:
         """Run initdb in a directory beside and rename it, so that a half-made cluster never counts as one."""
         fresh = self.data_dir / "pgdata.new"
         shutil.rmtree(fresh, ignore_errors=True)
         make_private_dir(fresh, account)
-        argv: list[str | Path] = [installation.binary("initdb"), "--pgdata", fresh, "--username", SUPERUSER]
+        argv: list[str | Path] = [installation.binary("initdb"), "--pgdata", reach.path / fresh.name]
+        argv += ["--username", SUPERUSER]
         argv += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         argv += ["--data-checksums", "--auth-local=trust", "--auth-host=scram-sha-256"]
-        made = account.run(argv if durable else [*argv, "--no-sync"], installation.environment)
+        argv += [] if durable else ["--no-sync"]
+        made = account.run(argv, installation.environment, reach.keep)
         if made.returncode != 0:
             shutil.rmtree(fresh, ignore_errors=True)
             raise EmbeddedServerError(f"cannot initialise {self.pgdata}: {_last_error(made.stderr)}")

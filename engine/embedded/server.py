@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 
 from engine.embedded import install, processes
 from engine.embedded import settings as tuning
-from engine.embedded.account import Account, make_private_dir, server_account, write_file
+from engine.embedded.account import DESCRIPTORS, Account, Reach, make_private_dir, server_account, write_file
 from engine.embedded.cluster import SUPERUSER, Cluster
 from engine.embedded.diagnosis import explain, log_of_last_start
 from engine.embedded.errors import EmbeddedServerError
@@ -81,7 +81,8 @@ class EmbeddedServer:
                 self._check_port(found)
             # One that is just ending, even if it still looks alive, is waited for, then started anew.
             if found is None or not self._serves(found.pid):
-                self._start(account, install.ensure(account))
+                with account.reach(self._cluster.data_dir) as reach:
+                    self._start(account, install.ensure(account), reach)
             return self.status()
 
     def stop(self, mode: str = "fast") -> bool:
@@ -162,7 +163,9 @@ class EmbeddedServer:
         )
 
     def _socket_dir(self, found: PidFile | None) -> Path:
-        return Path(found.socket_dir) if found is not None and found.socket_dir else self._cluster.socket_dir
+        told = Path(found.socket_dir) if found is not None and found.socket_dir else None
+        # A descriptor's link means something to the server alone.
+        return self._cluster.socket_dir if told is None or DESCRIPTORS in told.parents else told
 
     def _port_in_use(self, found: PidFile | None) -> int:
         return found.port if found is not None and found.port else self._port or DEFAULT_PORT
@@ -175,13 +178,13 @@ class EmbeddedServer:
                 f"{self._port}; stop it first (`mnemo down`), then start it with that port"
             )
 
-    def _start(self, account: Account, installation: Installation) -> None:
+    def _start(self, account: Account, installation: Installation, reach: Reach) -> None:
         cluster = self._cluster
         if cluster.initialised:
             cluster.check(installation)
         else:
             durable = self._settings.get("fsync", "on") == "on"
-            cluster.initialise(account, installation, durable=durable)
+            cluster.initialise(account, installation, reach, durable=durable)
         for directory in (cluster.log_dir, cluster.socket_dir):
             make_private_dir(directory, account)
         computed = tuning.compute(tuning.measure(cluster.data_dir))
@@ -189,31 +192,34 @@ class EmbeddedServer:
         cluster.clear_remains(account)
         if self._port is not None:
             _check_port_is_free(self._port)
-        if not self._serves(self._launch(account, installation)):
+        if not self._serves(self._launch(account, installation, reach)):
             on = f"{cluster.data_dir}, port {self._port}" if self._port else str(cluster.data_dir)
             # The logger outlives the postmaster, and may still be writing why it ended.
             processes.wait_for_end(cluster.pgdata, LOGGER_PATIENCE_S)
             log = log_of_last_start(cluster.log_dir)
             raise EmbeddedServerError(f"PostgreSQL did not start on {on}: {explain(log)} ({cluster.log_dir})")
 
-    def _launch(self, account: Account, installation: Installation) -> int:
+    def _launch(self, account: Account, installation: Installation, reach: Reach) -> int:
         cluster = self._cluster
+        log_dir, socket_dir = reach.path / cluster.log_dir.name, cluster.socket_dir
+        if socket_dir.parent == cluster.data_dir:
+            socket_dir = reach.path / socket_dir.name
         # On the command line, where neither the user's files nor ALTER SYSTEM can change them.
         fixed = {
             "cluster_name": processes.cluster_name(cluster.pgdata),
             "listen_addresses": HOST if self._port is not None else "",
             "port": str(self._port or DEFAULT_PORT),
-            "unix_socket_directories": str(cluster.socket_dir),
+            "unix_socket_directories": str(socket_dir),
             "unix_socket_permissions": "0700",
             "logging_collector": "on",
-            "log_directory": str(cluster.log_dir),
+            "log_directory": str(log_dir),
         }
         options = [word for name, value in fixed.items() for word in ("-c", f"{name}={value}")]
         # The shell leaves at once, so that the server belongs to no process of ours and outlives them all.
         script = 'log=$1; shift; "$@" </dev/null >"$log" 2>&1 & echo $!'
-        argv: list[str | Path] = ["/bin/sh", "-c", script, "sh", cluster.log_dir / "start.log"]
-        argv += [installation.binary("postgres"), "-D", cluster.pgdata, *options]
-        started = account.run(argv, installation.environment)
+        argv: list[str | Path] = ["/bin/sh", "-c", script, "sh", log_dir / "start.log"]
+        argv += [installation.binary("postgres"), "-D", reach.path / cluster.pgdata.name, *options]
+        started = account.run(argv, installation.environment, reach.keep)
         if started.returncode != 0 or not started.stdout.strip().isdigit():
             raise EmbeddedServerError(f"cannot start PostgreSQL: {started.stderr.strip()}")
         return int(started.stdout)

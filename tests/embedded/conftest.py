@@ -19,7 +19,7 @@ MakeServer = Callable[..., EmbeddedServer]
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A temporary directory that the server's account can enter, unlike pytest's own when root runs it."""
+    """A temporary directory open to the server's account, unlike pytest's own when root runs it."""
     folder = Path(tempfile.mkdtemp(prefix="mnemo-embedded-"))
     folder.chmod(0o755)
     yield folder

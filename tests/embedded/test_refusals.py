@@ -42,16 +42,6 @@ def test_unwritable_directory(make_server: MakeServer, place: Path) -> None:
 
 
 @as_root
-def test_directory_closed_to_the_server_account(make_server: MakeServer, place: Path) -> None:
-    (place / "closed").mkdir(mode=0o700)
-    made = make_server(place / "closed" / "data")
-    with pytest.raises(EmbeddedServerError, match=rf"user mnemo.*cannot enter.*`chmod o\+x {place}/closed`"):
-        made.start()
-    (place / "closed").chmod(0o701)
-    assert made.start().running
-
-
-@as_root
 def test_root_runs_the_server_as_the_owner_of_the_directory(make_server: MakeServer, place: Path) -> None:
     (place / "data").mkdir()
     os.chown(place / "data", 65534, 65534)
