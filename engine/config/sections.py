@@ -48,7 +48,7 @@ class Embedded(Section):
         default=None,
         ge=1024,
         le=65535,
-        description="TCP port on the loopback address; null: decided at start",
+        description="TCP port on the loopback address; null: no TCP port, socket only",
     )
     shared_buffers: MemorySize | None = Field(
         default=None,
