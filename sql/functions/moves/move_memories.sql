@@ -20,7 +20,11 @@ begin
         where a.tenant = mnemo.tenant()
         order by a.bucket, a.id
         for update of a);
-    select w.id into v_unknown from unnest(p_ids) as w (id) where w.id is null or w.id <> all (v_found) limit 1;
+    select w.id into v_unknown
+    from unnest(p_ids) as w (id)
+    left join unnest(v_found) as f (id) on f.id = w.id
+    where f.id is null
+    limit 1;
     if found then
         perform mnemo.raise_unknown_memory(v_unknown);
     end if;
