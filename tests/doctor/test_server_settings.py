@@ -1,8 +1,9 @@
 """Settings that only a server of one's own can be given."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import psycopg
@@ -52,8 +53,8 @@ def test_the_embedded_server_as_it_comes_is_healthy_and_a_careless_one_is_not(pl
 def test_a_cluster_without_checksums_is_noticed(place: Path) -> None:
     run = Account.run
 
-    def without(account: Account, argv: list[str | Path], environment: dict[str, str]) -> object:
-        return run(account, [str(a).replace("--data-ch", "--no-data-ch") for a in argv], environment)
+    def without(account: Account, argv: Sequence[str | Path], *rest: Any) -> Any:
+        return run(account, [str(part).replace("--data-ch", "--no-data-ch") for part in argv], *rest)
 
     server = EmbeddedServer(place / "data", settings={"fsync": "off", "shared_buffers": "16MB"})
     try:
