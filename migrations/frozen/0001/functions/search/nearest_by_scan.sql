@@ -30,30 +30,15 @@ declare
     v_low_text    text;
     v_high_text   text;
 begin
+    if p_most is null then
+        nearest := mnemo.nearest_by_full_scan(p_query, p_tier, p_tenant, p_collection, p_context, p_filter, p_path, p_keep);
+        matched := cardinality(nearest);
+        return;
+    end if;
     if p_path is not null then
         select attribute, low_number, high_number, low_text, high_text
         into v_attribute, v_low_number, v_high_number, v_low_text, v_high_text
         from mnemo.filter_range(p_filter);
-    end if;
-    if p_most is null then
-        -- An assignment, unlike SELECT INTO, may use parallel workers.
-        -- The rows are made after the sort; in one level they would be made before it, for every memory.
-        nearest := array(
-            select row(c.distance, c.id, c.bucket, c.segment)::mnemo.candidate
-            from (select (m.hdv <~> v_query)::integer as distance, m.id, m.bucket, m.segment
-                  from mnemo.memory m
-                  where m.segment between v_low and v_high and m.tenant = p_tenant and m.collection = p_collection
-                    and (p_context is null or m.context = p_context)
-                    and (p_path is null or m.attributes @@ p_path)
-                    and (v_low_number is null or mnemo.numeric_attribute(m.attributes, v_attribute) >= v_low_number)
-                    and (v_high_number is null or mnemo.numeric_attribute(m.attributes, v_attribute) <= v_high_number)
-                    and (v_low_text is null or mnemo.text_attribute(m.attributes, v_attribute) collate "C" >= v_low_text)
-                    and (v_high_text is null or mnemo.text_attribute(m.attributes, v_attribute) collate "C" <= v_high_text)
-                  order by 1, m.id
-                  limit p_keep) as c
-            order by c.distance, c.id);
-        matched := cardinality(nearest);
-        return;
     end if;
     with match as materialized (
             select (m.hdv <~> v_query)::integer as distance, m.id, m.bucket, m.segment
