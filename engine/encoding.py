@@ -1,7 +1,7 @@
 """Memories and queries to hypervectors, as their collection says; pure computation, no database."""
 
 import json
-import threading
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, get_args
@@ -17,7 +17,8 @@ from engine.hypervector import bind, project, quantise, random_hypervector
 from engine.memory import Collection, Memory, Tier
 
 Hypervector = NDArray[np.uint8]
-_encoding = threading.Lock()
+# JSON's escape of NUL, not a backslash before the same letters.
+NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @lru_cache(maxsize=4)
@@ -117,9 +118,7 @@ def _bound(hdv: Hypervector, context: str | None, bits: int) -> Hypervector:
 
 
 def _encode_texts(texts: Sequence[str], bits: int) -> NDArray[np.uint8]:
-    # The encoder's cache of symbols is not for two threads at once.
-    with _encoding:
-        return _lexical(bits).encode(texts)
+    return _lexical(bits).encode(texts)
 
 
 def _embedding(memory: Memory, collection: Collection, name: str) -> NDArray[np.float32]:
@@ -152,7 +151,7 @@ def _attributes(attributes: Mapping[str, Any], name: str) -> dict[str, Any]:
         text = json.dumps(plain, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidArgument(f"attributes of {name} are not JSON: {error}") from error
-    if "\\u0000" in text:
+    if NUL_ESCAPE.search(text):
         raise InvalidArgument(f"attributes of {name} hold a NUL character, which PostgreSQL cannot store")
     return plain
 

@@ -113,26 +113,29 @@ class Writer:
     ) -> AsyncGenerator[list[MemoryId]]:
         """Do what `ingest` does as `bulk_load` does it: into an empty tier, all or nothing."""
         with translate_errors():
-            async with (
-                self._pool.connection() as connection,
-                connection.transaction(),
-                aclosing(self._encoded(portions, collection)) as batches,
-            ):
-                cursor = connection.cursor()
-                tier, into = None, None
-                async for batch in batches:
-                    tiers = {str(draft.tier) for draft in batch.drafts} | ({tier} if tier else set())
-                    if len(tiers) > 1:
-                        raise InvalidArgument(
-                            f"a bulk load fills one tier, not {' and '.join(sorted(tiers))}"
-                        )
-                    if tier is None and tiers:
-                        (tier,) = tiers
-                        await cursor.execute("select mnemo.begin_bulk_load(%s)::text", (tier,))
-                        into = _only(await cursor.fetchone())
-                    yield await self._store(cursor, batch, source, into)
-                if tier is not None:
-                    await cursor.execute("select mnemo.finish_bulk_load(%s)", (tier,))
+            async with self._pool.connection() as connection:
+                loaded = False
+                async with connection.transaction():
+                    cursor = connection.cursor()
+                    tier, into = None, None
+                    async with aclosing(self._encoded(portions, collection)) as batches:
+                        async for batch in batches:
+                            tiers = {str(draft.tier) for draft in batch.drafts} | ({tier} if tier else set())
+                            if len(tiers) > 1:
+                                raise InvalidArgument(
+                                    f"a bulk load fills one tier, not {' and '.join(sorted(tiers))}"
+                                )
+                            if tier is None and tiers:
+                                (tier,) = tiers
+                                await cursor.execute("select mnemo.begin_bulk_load(%s)::text", (tier,))
+                                into = _only(await cursor.fetchone())
+                            yield await self._store(cursor, batch, source, into)
+                    if tier is not None:
+                        await cursor.execute("select mnemo.finish_bulk_load(%s)", (tier,))
+                        loaded = True
+                if loaded:
+                    # The statistics of a partitioned table as a whole: autovacuum never gathers them.
+                    await connection.execute("analyze mnemo.memory, mnemo.activity, mnemo.memory_key")
 
     async def ingest_position(self, source: str, collection: str) -> int:
         """Return how many records of a source have been read into a collection; 0 for a new one."""

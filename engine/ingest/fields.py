@@ -1,7 +1,6 @@
 """Fields of a row to the parts of a memory."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -11,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.encoding import NUL_ESCAPE
 from engine.memory import Memory, Tier
 
 MAX_NAME_BYTES = 1000
-# An escape sequence of NUL, not a backslash before the same letters.
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Problem(Exception):  # noqa: N818
@@ -160,7 +158,7 @@ def _attributes(rest: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
         raise Problem("an attribute is not valid UTF-8") from error
     except (TypeError, ValueError, RecursionError) as error:
         raise Problem(f"an attribute is no JSON: {error}") from error
-    if _NUL.search(text):
+    if NUL_ESCAPE.search(text):
         raise Problem("an attribute holds a NUL character, which PostgreSQL cannot store")
     return plain
 

@@ -23,7 +23,7 @@ create table mnemo.memory (
 ) partition by list (segment);
 
 -- TOASTed, an exact scan of {bits}-bit vectors takes four times as long.
-alter table mnemo.memory alter column hdv set storage plain;
+alter table mnemo.memory alter column hdv set storage plain, alter column hdv set statistics 0;
 
 create index memory_sketch on mnemo.memory
     using hnsw ((substring(hdv from 1 for {sketch_bits})::bit({sketch_bits})) bit_hamming_ops);

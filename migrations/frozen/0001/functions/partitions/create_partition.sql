@@ -9,6 +9,8 @@ begin
         'create table mnemo.%I (like mnemo.memory including defaults including constraints including storage '
         'including comments) with (toast_tuple_target = {toast_tuple_target}) tablespace %I',
         p_relation, mnemo.tier_tablespace(p_tier));
+    -- Nothing is planned by the values of hypervectors, and sampling them is most of an ANALYZE.
+    execute format('alter table mnemo.%I alter column hdv set statistics 0', p_relation);
     return format('mnemo.%I', p_relation)::regclass;
 end
 $$;

@@ -12,12 +12,12 @@ begin
     select s.relation into v_relation from mnemo.segment s where s.segment = v_segment;
     execute format('insert into mnemo.%I select * from mnemo.%I', v_relation || '_load', v_relation);
     perform mnemo.index_partition(v_relation || '_load', tier);
+    execute format('analyze mnemo.%I', v_relation || '_load');
     -- From here to the commit recall waits: milliseconds, nothing is scanned or built.
     execute format('alter table mnemo.memory detach partition mnemo.%I', v_relation);
     execute format('drop table mnemo.%I', v_relation);
     delete from mnemo.segment s where s.segment = v_segment;
     perform mnemo.rename_partition(v_relation || '_load', v_relation);
     perform mnemo.attach_partition(v_relation, v_segment, tier);
-    execute format('analyze mnemo.%I', v_relation);
 end
 $$;
