@@ -263,3 +263,23 @@ def test_a_second_bulk_load_waits_and_is_refused(two: tuple[Session, Session]) -
     a.commit()
     with pytest.raises(psycopg.Error, match="tier 'hot' is not empty"):
         future.result(WAIT)
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["first search", "later search"])
+def test_a_search_locks_no_partition_before_the_table(two: tuple[Session, Session], planned: bool) -> None:
+    """As the end of a bulk load does: in another order the two would deadlock."""
+    a, b = two
+    for tier in ("hot", "warm", "cold"):
+        write(a, tier, key=None, tier=tier)
+    a.commit()
+    if planned:
+        b.run(NEAREST, bit_text(vector(1)))
+        b.commit()
+    a.connection.execute("lock table only mnemo.memory in access exclusive mode")
+    future = b.start(NEAREST, bit_text(vector(1)))
+    assert not future.done()
+    held = "select array_agg(relation::regclass::text) from pg_locks where pid = %s and granted"
+    held += " and relation::regclass::text ~ '^mnemo.memory_(hot|warm|cold)'"
+    assert a.run(held, b.connection.info.backend_pid) is None
+    a.commit()
+    assert future.result(WAIT) in ("hot", "warm", "cold")

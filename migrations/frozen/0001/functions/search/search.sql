@@ -57,10 +57,11 @@ begin
     v_count := greatest(mnemo.ef_search(), 2 * k);
 
     foreach v_tier in array array['hot', 'warm', 'cold'] loop
+        -- mnemo.memory is locked here, before any partition, as everyone does: the end of a bulk load locks it first.
         continue when not case v_tier
-            when 'hot' then true
+            when 'cold' then exists (select from mnemo.memory m where m.segment > 1)
             when 'warm' then exists (select from mnemo.memory_warm)
-            else exists (select from mnemo.memory m where m.segment > 1)
+            else true
         end;
         v_found := mnemo.nearest_in_tier(query, v_tier, v_tenant, search.collection, search.context,
                                          coalesce(search.filter, '{}'), v_path, coalesce(search.exact, false), v_count, k);
