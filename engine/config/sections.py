@@ -7,7 +7,7 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 Bits = Annotated[int, Field(ge=64, le=32768, multiple_of=64)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0.001, le=0.999)]
 MemorySize = Annotated[str, Field(pattern=r"^[1-9][0-9]*(kB|MB|GB)$")]
 _MEMORY_SIZE: JsonDict = {"allowed": "a size as PostgreSQL writes it, such as 512MB or 4GB"}
 
@@ -118,7 +118,7 @@ class Lifecycle(Section):
         default=0.3, description="strength from which a memory belongs to the warm tier"
     )
     half_life_days: float = Field(
-        default=30.0, gt=0, le=36_500, description="time in which unused strength halves, days"
+        default=30.0, ge=0.001, le=36_500, description="time in which unused strength halves, days"
     )
     potentiation: Fraction = Field(
         default=0.1, description="share of the missing strength that one access adds"

@@ -34,6 +34,9 @@ begin
             array['MN007', format('unknown tier %s', coalesce(quote_literal(d.tier), 'null'))]
         when octet_length(d.key) > 1000 or d.key = '' then
             array['MN002', format('key has %s bytes, 1 to 1000 are allowed', octet_length(d.key))]
+        when d.occurred_at not between '0001-01-02 00:00:00+00' and '9999-12-31 00:00:00+00' then
+            -- Infinity among them: a client that knows no such time could never read the memory again.
+            array['MN002', format('occurred_at must lie in the years 1 to 9999, not at %s', d.occurred_at)]
         when octet_length(d.context) > 1000 then
             array['MN002', format('context has %s bytes, at most 1000 are allowed', octet_length(d.context))]
     end as problem) as p

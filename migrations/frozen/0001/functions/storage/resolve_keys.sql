@@ -43,7 +43,7 @@ begin
         select row(
             d.ordinal, d.content, d.hdv, case when d.collection = any (v_keeping) then d.embedding end,
             d.context, d.session, coalesce(d.occurred_at, v_now), coalesce(d.attributes, '{}'),
-            d.key, d.collection, d.importance, d.tier, coalesce(d.pinned, false), d.given_id, d.known)::mnemo.draft
+            d.key, d.collection, case when d.importance < 1e-12 then 0 else d.importance end, d.tier, coalesce(d.pinned, false), d.given_id, d.known)::mnemo.draft
         from unnest(p_drafts, v_ids, v_existed) as d (
             ordinal, content, hdv, embedding, context, session, occurred_at, attributes, key, collection, importance,
             tier, pinned, id, existed, given_id, known));
