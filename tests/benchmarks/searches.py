@@ -1,5 +1,6 @@
 """Searches: recall against latency, the price of the functions, filters."""
 
+import statistics
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from tests.benchmarks.flat import Faiss
 from tests.benchmarks.options import Options
 from tests.benchmarks.report import Row
 from tests.benchmarks.stage import Stage, set_to
-from tests.benchmarks.timing import ask_in_turns, recall_at_10
+from tests.benchmarks.timing import Answers, ask_in_turns, recall_at_10
 
 EFFORTS = (10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 140, 200, 300, 400)
 PGVECTOR, TWO_STEP, SEARCH, FAISS = (
@@ -22,12 +23,13 @@ PGVECTOR, TWO_STEP, SEARCH, FAISS = (
 def curves(
     stage: Stage, dsn: str, hot: ours.Hot, corpus: Corpus, options: Options, faiss: Faiss
 ) -> tuple[list[Row], list[Curve]]:
-    """Sweep the effort of every side, in turns at each step."""
+    """Sweep the effort of every side, all in turns at each step; a point is the median of its sweeps."""
     theirs, bare, function = stage.connect(dsn), stage.connect(dsn), stage.connect(dsn)
-    drawn = {name: Curve(name) for name in (PGVECTOR, TWO_STEP, SEARCH, FAISS)}
     queries = [query.tobytes() for query in corpus.queries]
     tenth = faiss.tenth_distances(corpus.queries)
-    for effort in EFFORTS[:: options.scaled(1, 6)]:
+    asked: dict[tuple[str, int], list[Answers]] = {}
+    efforts = EFFORTS[:: options.scaled(1, 6)]
+    for effort in efforts * options.rounds:
         pgvector.effort(theirs, effort)
         ours.effort(function, effort)
         sides: dict[str, Callable[[bytes], list[int]]] = {
@@ -39,11 +41,14 @@ def curves(
         if effort >= 20:
             sides[SEARCH] = hot.search(function)
         for name, answers in ask_in_turns(sides, queries).items():
-            curve = drawn[name]
-            curve.effort.append(effort)
-            curve.recall.append(recall_at_10(answers, corpus.queries, corpus.hdvs, tenth))
-            curve.p50_ms.append(answers.p50_ms)
-            curve.p95_ms.append(answers.p95_ms)
+            asked.setdefault((name, effort), []).append(answers)
+    drawn = {name: Curve(name) for name in (PGVECTOR, TWO_STEP, SEARCH, FAISS)}
+    for (name, effort), sweeps in asked.items():
+        curve = drawn[name]
+        curve.effort.append(effort)
+        curve.recall.append(recall_at_10(sweeps[0], corpus.queries, corpus.hdvs, tenth))
+        curve.p50_ms.append(statistics.median(sweep.p50_ms for sweep in sweeps))
+        curve.p95_ms.append(statistics.median(sweep.p95_ms for sweep in sweeps))
     rows = [_at(0.99, 1.0, drawn, TWO_STEP), _at(0.985, 0.75, drawn, TWO_STEP)]
     rows += [_at(recall, None, drawn, SEARCH) for recall in (0.99, 0.985)]
     return rows, list(drawn.values())

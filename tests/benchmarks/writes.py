@@ -45,8 +45,8 @@ async def bulk(stage: Stage, corpus: Corpus, options: Options) -> tuple[str, lis
 
 async def insert(stage: Stage, dsn: str, corpus: Corpus, options: Options) -> list[Row]:
     """Write batches into the indexed hot tier and into the bare table with the same rows and indexes."""
-    late = memories(corpus.late_texts, corpus.late_hdvs, "late")[: options.scaled(3_000, 40)]
-    size = options.scaled(500, 20)
+    late = memories(corpus.late_texts, corpus.late_hdvs, "late")[: options.scaled(4_000, 40)]
+    size = options.scaled(1_000, 20)
     connection = stage.connect(dsn)
     ours: list[float] = []
     bare: list[float] = []
