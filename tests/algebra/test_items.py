@@ -47,6 +47,17 @@ def test_h1_equal_distances_come_by_name(connection: Connection) -> None:
     assert found == memory.cleanup(twin, 9) == [(name, 0) for name in sorted(NAMES)]
 
 
+def test_h1_arguments_go_by_the_names_in_the_contracts(connection: Connection) -> None:
+    query = """
+        select c.name, c.distance,
+               mnemo.item(name => 'apple', hdv => null) = mnemo.random_hypervector(seed => 'apple'),
+               mnemo.encode_text(text => 'a', collection => 'memories') = mnemo.encode_text('a'),
+               mnemo.project(embedding => '{1,2}', seed => 's') = mnemo.project('{1,2}', 's')
+        from mnemo.cleanup(hdv => mnemo.random_hypervector('apple'), k => 1) as c"""
+    connection.execute("select mnemo.item('apple')")
+    assert connection.execute(query).fetchall() == [("apple", 0, True, True, True)]
+
+
 def test_h1_a_known_name_keeps_its_vector(connection: Connection) -> None:
     memory = ItemMemory()
     given = random_hypervector("given", memory.bits)
