@@ -57,6 +57,23 @@ def test_adds_to_a_tier_in_use(mnemo: Run, dsn: str, connection: Connection, cod
     assert connection.execute("select count(*) from mnemo.memories").fetchone() == (31,)
 
 
+def test_gives_way_to_who_fills_the_tier_meanwhile(
+    environment: None, dsn: str, connection: Connection, code: Path
+) -> None:
+    arguments = ["demo", "--dsn", dsn, "--source", str(code)]
+    with psycopg.connect(dsn) as holder:
+        holder.execute("lock table only mnemo.memory in share row exclusive mode")
+        with subprocess.Popen([*PROGRAM, *arguments], stderr=subprocess.PIPE, encoding="utf-8") as process:
+            while connection.execute(WAITS).fetchone() == (0,):
+                assert process.poll() is None
+            holder.execute("select mnemo.remember('mine')")
+            holder.commit()
+            _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, err
+    assert connection.execute(COUNT).fetchone() == (30,)
+    assert connection.execute("select count(*) from mnemo.memories").fetchone() == (31,)
+
+
 @pytest.mark.crash
 @pytest.mark.parametrize("bulk", [True, False])
 def test_interrupt_leaves_nothing_half_done(
