@@ -87,7 +87,8 @@ def command(
     """Store the rows of a file: jsonl, csv, txt (a memory a line), each also as .gz, or parquet.
 
     FILE - is standard input. A row has content (or text) and may have key (or id), context, session,
-    occurred_at (or date) and attributes, an object; its other fields become attributes too.
+    occurred_at (or date) and attributes, an object; its other fields become attributes too. Those of a csv
+    are text, which filters by numbers do not match.
 
     Stopped at any moment and started again, the same command goes on where it was. A file that is stored
     already is not stored twice.
@@ -131,10 +132,15 @@ def _summary(plan: Plan, outcome: Outcome, seconds: float) -> str:
     if outcome.before and not outcome.stored and not outcome.skipped:
         return f"nothing to do: the {outcome.before:,} records of {plan.name} were read before"
     parts = [
-        f"{outcome.stored:,} memories stored in {seconds:.1f} s ({outcome.stored / seconds:,.0f} a second)"
+        f"{_counted(outcome.stored, 'memory', 'memories')} stored"
+        f" in {seconds:.1f} s ({outcome.stored / seconds:,.0f} a second)"
     ]
     if outcome.before:
-        parts.append(f"{outcome.before:,} records were read before")
+        parts.append(f"{_counted(outcome.before, 'record was', 'records were')} read before")
     if outcome.skipped:
-        parts.append(f"{outcome.skipped:,} bad records skipped")
+        parts.append(f"{_counted(outcome.skipped, 'bad record', 'bad records')} skipped")
     return "; ".join(parts)
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

@@ -97,7 +97,8 @@ def _txt_fields(line: bytes, name: str) -> dict[str, Any]:
 
 def _json_fields(line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(_decoded(line), parse_constant=_refuse_constant)
+        # Without the end of the line, a record that is cut off is said to end at its own last column.
+        found = json.loads(_decoded(line).rstrip("\r\n"), parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise Problem(f"not JSON: {error.msg} (column {error.colno})") from error
     except (ValueError, RecursionError) as error:

@@ -23,7 +23,7 @@ begin
     if exists (select from mnemo.memory) then
       raise exception 'the downgrade would drop stored memories: schema mnemo is not empty'
         using errcode = 'MN008',
-              hint = 'Back them up, then force it (force=True, or set mnemo.force_downgrade = on).';
+              hint = 'Back them up, then force it: --force, force=True, or set mnemo.force_downgrade = on.';
     end if;
   end if;
   -- The version table must outlive its revision: it steps aside while everything else goes.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,11 @@ def test_text_and_variables(filled: str, mnemo: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("MNEMO_RECALL_K")
     monkeypatch.setenv("MNEMO_SEARCH__K", "7")
     assert len(json.loads(mnemo("recall", "memory").out)["hits"]) == 7
+
+
+def test_times_in_json_are_iso_8601(filled: str, mnemo: Run) -> None:
+    (hit,) = json.loads(mnemo("recall", "memory", "-k", "1", "--json", "--dsn", filled).out)["hits"]
+    assert hit["created_at"] == datetime.fromisoformat(hit["created_at"]).isoformat()
 
 
 def test_tenants_are_apart(filled: str, mnemo: Run) -> None:

@@ -11,6 +11,7 @@ from tests.ingest.conftest import Desk, Report, write_lines
 
 BAD = {
     "not JSON: Expecting ',' delimiter": b'{"text": "a" "b"}',
+    "not JSON: Expecting ',' delimiter (column 15)": b'{"text": "cut"',
     "a JSON list, not an object": b"[1]",
     "there is no field content or text": b'{"body": "a"}',
     "text is empty": b'{"text": "  "}',
