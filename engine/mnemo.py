@@ -144,13 +144,7 @@ class Mnemo:
 
     async def forget_many(self, memory_ids: Sequence[MemoryId]) -> int:
         """Forget memories for good, all in one transaction; return how many there were."""
-        # In one order, so that two callers with common ids wait for each other and never deadlock.
-        wanted = sorted(set(memory_ids))
-        return int(
-            await self._value(
-                "select count(*) from unnest(%s::uuid[]) as wanted (id) where mnemo.forget(wanted.id)", wanted
-            )
-        )
+        return int(await self._value("select mnemo.forget_many(%s::uuid[])", list(memory_ids)))
 
     async def get(self, memory_ids: Sequence[MemoryId]) -> list[Record]:
         """Return the memories of these ids, in no order; those that are not there are left out."""

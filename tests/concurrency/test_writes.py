@@ -283,3 +283,73 @@ def test_a_search_locks_no_partition_before_the_table(two: tuple[Session, Sessio
     assert a.run(held, b.connection.info.backend_pid) is None
     a.commit()
     assert future.result(WAIT) in ("hot", "warm", "cold")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select mnemo.remember('meanwhile', mnemo.random_hypervector('m'), key => 'k') is not null",
+        "select mnemo.demote(array(select id from mnemo.activity where tier = 'warm'), 'cold') = 1",
+        "select mnemo.set_attributes(id, '{\"a\": 1}')::text = '' from mnemo.activity where tier = 'warm'",
+        "select mnemo.forget_many(array(select id from mnemo.activity where tier = 'warm')) = 1",
+    ],
+    ids=["remember", "demote", "set_attributes", "forget_many"],
+)
+def test_writers_hold_nothing_a_bulk_load_needs(two: tuple[Session, Session], statement: Any) -> None:
+    """The load rewrites a memory that somebody else began to write while it was under way."""
+    a, b = two
+    write(a, "old", tier="warm")
+    a.commit()
+    load(a, [Draft(str(n), vector(n), key=str(n)) for n in range(1, 10)])
+    future = b.start(statement)
+    assert not future.done()
+    stage(a.connection, [Draft("new", vector(20), key="k")])
+    a.run("select mnemo.remember_staged('mnemo.memory_hot_load')")
+    a.run("select mnemo.finish_bulk_load('hot')")
+    a.commit()
+    assert future.result(WAIT) is True
+    b.commit()
+
+
+def test_forgetting_many_waits_for_batches_and_moves(two: tuple[Session, Session]) -> None:
+    a, b = two
+    ids = remember_all(a.connection, [Draft(f"{n}", vector(n), key=f"{n % 10}{n}") for n in range(40)])
+    a.commit()
+    for other in (
+        "select mnemo.write_drafts(array_agg(row(0, 'x', mnemo.random_hypervector('x'), null, null, null,"
+        " null, null, key, 'memories', 1, 'warm', false, null, null)::mnemo.draft)) from mnemo.memory_key",
+        "select mnemo.move_memories(array_agg(id), 'cold') from mnemo.memory_key",
+    ):
+        a.run(other)
+        future = b.start("select mnemo.forget_many(%s::uuid[])", [*ids, *ids[:3]])
+        assert not future.done()
+        a.commit()
+        assert future.result(WAIT) == 40
+        b.rollback()
+    assert a.run("select mnemo.forget_many(%s::uuid[])", [*ids[:30], *ids[20:], ids[0], None]) == 40
+    assert a.run("select mnemo.forget_many(null)") == 0
+    a.commit()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update mnemo.memories set attributes = '{\"a\": 1}' returning true",
+        "delete from mnemo.memories returning true",
+        "select mnemo.remember(content) from mnemo.memories",
+        "select mnemo.promote(array[id]) from mnemo.memories",
+    ],
+)
+def test_a_writer_that_a_bulk_load_would_wait_for_fails_at_once(
+    two: tuple[Session, Session], statement: Any
+) -> None:
+    a, b = two
+    write(a, "old", tier="warm")
+    a.commit()
+    load(a, [Draft(str(n), vector(n)) for n in range(1, 10)])
+    with pytest.raises(psycopg.errors.SerializationFailure, match="a bulk load is under way"):
+        b.start(statement).result(WAIT)
+    b.rollback()
+    a.run("select mnemo.finish_bulk_load('hot')")
+    a.commit()
+    assert b.run(statement) is not None

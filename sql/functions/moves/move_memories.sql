@@ -14,6 +14,8 @@ declare
     v_moved   integer;
     v_unknown uuid;
 begin
+    -- Waits for a bulk load under way, which may rewrite the same memories, before any of them is locked.
+    perform mnemo.lock_for_writing();
     v_found := array(
         select a.id from mnemo.activity a
         join (select distinct u.id from unnest(p_ids) as u (id)) as w on a.bucket = mnemo.bucket_of(w.id) and a.id = w.id

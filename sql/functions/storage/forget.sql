@@ -10,7 +10,7 @@ declare
     v_segment integer;
 begin
     -- A bulk load under way is waited for before anything is read: it ends with a lock that readers must leave it.
-    lock table only mnemo.memory in row exclusive mode;
+    perform mnemo.lock_for_writing();
     select m.tenant, m.collection, m.key into v_memory
     from mnemo.memory m
     where m.bucket = v_bucket and m.id = forget.id and m.tenant = mnemo.tenant();

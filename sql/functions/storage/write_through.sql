@@ -46,6 +46,7 @@ begin
                 using errcode = 'MN002', hint = 'Set pinned to false to move it.';
         end if;
         if new.attributes is distinct from old.attributes then
+            perform mnemo.lock_for_writing();
             perform from mnemo.activity a where a.bucket = mnemo.bucket_of(old.id) and a.id = old.id for update;
             perform from mnemo.memory m
             where m.bucket = mnemo.bucket_of(old.id) and m.id = old.id and m.attributes is distinct from old.attributes;

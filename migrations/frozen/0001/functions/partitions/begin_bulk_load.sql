@@ -1,7 +1,7 @@
 -- Starts loading an empty tier: rows first, indexes after. Returns the table for mnemo.remember_staged(into);
 -- mnemo.finish_bulk_load ends it, in the same transaction. Until that commits, recall answers from the tier as it
 -- was, and other writers wait, whatever their tier. MN002 when the tier holds memories already.
--- A transaction that has read memories and writes some while the load is under way can deadlock with its end.
+-- A transaction that has read memories and then writes meanwhile cannot wait and fails; see mnemo.lock_for_writing.
 create or replace function mnemo.begin_bulk_load(tier text) returns regclass
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -15,6 +15,8 @@ begin
     if found then
         raise exception 'attribute % is indexed and takes no array', quote_literal(v_name) using errcode = 'MN002';
     end if;
+    -- Waits for a bulk load under way, which may rewrite this memory, before it is locked.
+    perform mnemo.lock_for_writing();
     select a.segment into v_segment
     from mnemo.activity a
     where a.bucket = mnemo.bucket_of(set_attributes.id) and a.id = set_attributes.id and a.tenant = mnemo.tenant()

@@ -1,6 +1,6 @@
 -- The one way in: writes a batch of drafts and returns their ids in order. All or nothing.
 -- Invariant kept: each memory has exactly one row in mnemo.memory, one in mnemo.activity that names its
--- segment, and one in mnemo.memory_key if it has a key. Locks: keys, then activity, then memory.
+-- segment, and one in mnemo.memory_key if it has a key. Locks: the table, keys, activity, memory.
 -- New memories go into p_into: mnemo.memory, or the table of a bulk load (one segment, not yet attached).
 create or replace function mnemo.write_drafts(p_drafts mnemo.draft[], p_into regclass default 'mnemo.memory') returns uuid[]
 language plpgsql volatile
@@ -12,6 +12,8 @@ declare
     v_half_life interval := mnemo.half_life();
     v_drafts    mnemo.draft[];
 begin
+    -- A bulk load under way is waited for before any key is claimed: it may write the same ones.
+    perform mnemo.lock_for_writing();
     perform mnemo.check_drafts(p_drafts);
     v_drafts := mnemo.resolve_keys(mnemo.encode_drafts(p_drafts));
 
