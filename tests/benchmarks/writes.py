@@ -22,6 +22,9 @@ async def bulk(stage: Stage, corpus: Corpus, options: Options) -> tuple[str, lis
     rounds = options.rounds if "bulk" in options.only else 1
     ours: list[float] = []
     bare: list[float] = []
+    if "bulk" in options.only:
+        # The first load of a new server also makes its log files and touches its memory for the first time.
+        copying.load(stage.connect(stage.database()), ready)
     for _ in range(rounds):
         dsn = stage.database()
         connection = stage.connect(dsn)
