@@ -31,8 +31,8 @@ bench: setup
 freeze: setup
 	$(BIN)/python -m migrations.freeze $(REVISION)
 
-lock:
-	uv pip compile pyproject.toml --extra dev --universal --no-header --output-file requirements.lock
+lock: setup
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --no-header --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) build dist bench-results

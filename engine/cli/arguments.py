@@ -10,7 +10,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InvalidHypervector
+from engine.errors import InvalidEmbedding, InvalidHypervector, MnemoError
 
 _NPY_MAGIC = b"\x93NUMPY"
 # The widest hypervector has 4,096 bytes; more is read only to say that it is too much.
@@ -61,20 +61,33 @@ def read_hypervector(path: Path) -> NDArray[np.uint8]:
     Raises InvalidHypervector where an .npy file is no such array.
     """
     with path.open("rb") as file:
-        head = file.read(len(_NPY_MAGIC))
-        file.seek(0)
-        if head != _NPY_MAGIC and path.suffix != ".npy":
+        if file.read(len(_NPY_MAGIC)) != _NPY_MAGIC and path.suffix != ".npy":
+            file.seek(0)
             return np.frombuffer(file.read(_READ_AT_MOST), np.uint8)
-        try:
-            array = np.lib.format.read_array(file, allow_pickle=False, max_header_size=10_000)
-        # NumPy reads the header as Python source, and lets the errors of that through.
-        except (ValueError, EOFError, MemoryError, SyntaxError, tokenize.TokenError) as error:
-            raise InvalidHypervector(f"{path} is not a NumPy array: {error}") from error
+    array = _read_array(path, InvalidHypervector)
     if array.dtype != np.uint8 or array.ndim != 1:
         raise InvalidHypervector(
             f"{path} holds {array.dtype}{list(array.shape)}, not one packed hypervector uint8[D/8]"
         )
     return np.asarray(array, np.uint8)
+
+
+def read_embedding(path: Path) -> NDArray[np.float32]:
+    """Return float32[d] from an .npy file; raises InvalidEmbedding where it holds no such array."""
+    array = _read_array(path, InvalidEmbedding)
+    if array.dtype.kind != "f" or array.ndim != 1:
+        raise InvalidEmbedding(f"{path} holds {array.dtype}{list(array.shape)}, not one embedding, float[d]")
+    return array.astype(np.float32)
+
+
+def _read_array(path: Path, refusal: type[MnemoError]) -> NDArray[Any]:
+    with path.open("rb") as file:
+        try:
+            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False, max_header_size=10_000)
+        # NumPy reads the header as Python source, and lets the errors of that through.
+        except (ValueError, EOFError, MemoryError, SyntaxError, tokenize.TokenError) as error:
+            raise refusal(f"{path} is not a NumPy array: {error}") from error
+    return array
 
 
 def _strings(value: Any) -> Iterator[str]:

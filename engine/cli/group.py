@@ -18,7 +18,7 @@ SUMMARIES = {
     "psql": "Open psql on Mnemo's database.",
     "migrate": "Install Mnemo in a database, or bring it up to date.",
     "ingest": "Store the rows of a file.",
-    "recall": "Find the memories nearest to a text or a hypervector.",
+    "recall": "Find the memories nearest to a text, a hypervector or an embedding.",
     "stats": "Show what each tier holds.",
     "doctor": "Look for the traps of this field.",
 }

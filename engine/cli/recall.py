@@ -6,7 +6,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from engine.cli.arguments import JsonObject, Text, read_hypervector
+from engine.cli.arguments import JsonObject, Text, read_embedding, read_hypervector
 from engine.cli.options import with_settings
 from engine.cli.output import print_json, print_recall, recall_as_json
 from engine.cli.session import with_mnemo
@@ -22,6 +22,12 @@ from engine.mnemo import Mnemo
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     show_envvar=True,
     help="Ask with a hypervector instead: D/8 raw bytes, or an .npy file of uint8[D/8].",
+)
+@click.option(
+    "--embedding-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    show_envvar=True,
+    help="Ask with an embedding instead: an .npy file of float[d].",
 )
 @click.option("-k", "--k", type=int, show_envvar=True, help="How many hits.  [default: search.k]")
 @click.option("--collection", type=Text(), default="memories", show_envvar=True, help="Where to look.")
@@ -39,6 +45,7 @@ def command(
     settings: Settings,
     text: str | None,
     hdv_file: Path | None,
+    embedding_file: Path | None,
     k: int | None,
     collection: str,
     context: str | None,
@@ -46,14 +53,21 @@ def command(
     exact: bool,
     json: bool,
 ) -> None:
-    """Find the memories nearest to a text or a hypervector."""
-    if (text is None) == (hdv_file is None):
-        raise click.UsageError("give a TEXT or --hdv-file, one of them")
+    """Find the memories nearest to a text, a hypervector or an embedding."""
+    if sum(given is not None for given in (text, hdv_file, embedding_file)) != 1:
+        raise click.UsageError("give a TEXT, --hdv-file or --embedding-file, one of them")
     query = text if hdv_file is None else read_hypervector(hdv_file)
+    embedding = None if embedding_file is None else read_embedding(embedding_file)
 
     async def ask(mnemo: Mnemo) -> Recall:
         return await mnemo.recall(
-            query, k=k, collection=collection, context=context, where=where, exact=exact
+            query,
+            embedding=embedding,
+            k=k,
+            collection=collection,
+            context=context,
+            where=where,
+            exact=exact,
         )
 
     found = with_mnemo(settings, ask)

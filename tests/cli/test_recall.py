@@ -105,3 +105,26 @@ def test_stats(filled: str, mnemo: Run) -> None:
     tiers = json.loads(mnemo("stats", "--json", "--dsn", filled).out)["tiers"]
     assert [(tier["tier"], tier["memories"]) for tier in tiers] == [("hot", 40), ("warm", 0), ("cold", 0)]
     assert mnemo("stats", "--dsn", filled).out.splitlines()[1].split()[:3] == ["hot", "40", "0"]
+
+
+def test_an_embedding_finds_what_was_stored_by_embeddings(filled: str, mnemo: Run, tmp_path: Path) -> None:
+    vectors = np.random.default_rng(5).normal(size=(3, 8)).astype(np.float32)
+
+    async def fill() -> None:
+        async with Mnemo.open(filled) as opened:
+            await opened.ensure_collection("embedded")
+            rows = [Memory(f"row {n}", key=f"{n}", embedding=vector) for n, vector in enumerate(vectors)]
+            await opened.remember_many(rows, collection="embedded")
+
+    asyncio.run(fill())
+    path = tmp_path / "query.npy"
+    np.save(path, vectors[1])
+    asked = ("--dsn", filled, "recall", "--collection", "embedded", "--embedding-file", str(path), "-k", "1")
+    done = mnemo(*asked, "--json")
+    (hit,) = json.loads(done.out)["hits"]
+    assert (hit["key"], hit["distance"]) == ("1", 0)
+    np.save(path, vectors)
+    assert "not one embedding" in mnemo(*asked).err
+    path.write_bytes(b"no array")
+    assert "is not a NumPy array" in mnemo(*asked).err
+    assert mnemo(*asked, "and a text").code == 2
