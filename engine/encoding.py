@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, get_args
 
@@ -146,11 +147,11 @@ def _vector(embedding: ArrayLike, collection: Collection, name: str) -> NDArray[
 
 
 def _attributes(attributes: Mapping[str, Any], name: str) -> dict[str, Any]:
-    plain = dict(attributes)
     try:
+        plain = dict(attributes)
         text = json.dumps(plain, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"attributes of {name} are not JSON: {error}") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgument(f"attributes of {name} are not a JSON object: {error}") from error
     if NUL_ESCAPE.search(text):
         raise InvalidArgument(f"attributes of {name} hold a NUL character, which PostgreSQL cannot store")
     return plain
@@ -176,11 +177,15 @@ def _check(place: int, memory: Memory) -> None:
             raise InvalidArgument(f"{field} of {name} is not valid Unicode: {error.reason}") from error
     if memory.tier not in get_args(Tier):
         raise UnknownTier(f"unknown tier {memory.tier!r} of {name}; tiers are {', '.join(get_args(Tier))}")
-    if memory.importance is not None and not 0 <= memory.importance <= 1:
-        raise InvalidArgument(f"importance of {name} must be between 0 and 1, not {memory.importance}")
+    importance = 0.0 if memory.importance is None else memory.importance
+    if not isinstance(importance, int | float) or not 0 <= importance <= 1:
+        raise InvalidArgument(f"importance of {name} must be between 0 and 1, not {importance!r}")
     if memory.key == "":
         raise InvalidArgument(f"key of {name} is empty")
     if not memory.content.strip():
         raise InvalidArgument(f"content of {name} is empty")
-    if memory.occurred_at is not None and memory.occurred_at.tzinfo is None:
+    moment: object = memory.occurred_at
+    if moment is not None and not isinstance(moment, datetime):
+        raise InvalidArgument(f"occurred_at of {name} is {type(moment).__name__}, not a datetime")
+    if moment is not None and moment.tzinfo is None:
         raise InvalidArgument(f"occurred_at of {name} has no time zone")

@@ -25,7 +25,7 @@ from engine.writing import Writer
 
 _HITS = (
     "select memory_id, key, tier, distance, similarity, score, content, attributes, created_at"
-    " from mnemo.{}(%s, k => %s, collection => %s, context => %s, filter => %s, exact => %s)"
+    " from mnemo.{}(%s, k => %s, collection => %s::text, context => %s::text, filter => %s, exact => %s)"
 )
 _RECALL, _SEARCH = _HITS.format("recall"), _HITS.format("search")
 _STATS = (
@@ -153,7 +153,9 @@ class Mnemo:
     async def count(self, where: Mapping[str, Any] | None = None, *, collection: str = "memories") -> int:
         """Return how many memories of a collection match a filter."""
         return int(
-            await self._value("select mnemo.count_memories(%s, %s)", collection, Jsonb(dict(where or {})))
+            await self._value(
+                "select mnemo.count_memories(%s::text, %s)", collection, Jsonb(dict(where or {}))
+            )
         )
 
     async def scroll(
@@ -168,7 +170,7 @@ class Mnemo:
         if isinstance(limit, bool) or not 1 <= limit <= MAX_SCROLL:
             raise InvalidArgument(f"limit must be between 1 and {MAX_SCROLL}, not {limit}")
         return await self._records(
-            "select m.* from mnemo.scroll(%s, %s, %s, %s) m",
+            "select m.* from mnemo.scroll(%s::text, %s, %s, %s) m",
             collection,
             after,
             limit,
@@ -208,7 +210,7 @@ class Mnemo:
         arguments = "".join(f", {part} => %s" for part in named)
         return bool(
             await self._value(
-                f"select mnemo.create_collection(%s{arguments})", name, *(definition[p] for p in named)
+                f"select mnemo.create_collection(%s::text{arguments})", name, *(definition[p] for p in named)
             )
         )
 
@@ -286,8 +288,12 @@ class Mnemo:
     ) -> Recall:
         asked = time.perf_counter()
         wanted = self._settings.search.k if k is None else k
-        if isinstance(wanted, bool) or not 1 <= wanted <= self._settings.search.max_k:
-            raise InvalidArgument(f"k must be between 1 and {self._settings.search.max_k}, not {wanted}")
+        if (
+            not isinstance(wanted, int)
+            or isinstance(wanted, bool)
+            or not 1 <= wanted <= self._settings.search.max_k
+        ):
+            raise InvalidArgument(f"k must be between 1 and {self._settings.search.max_k}, not {wanted!r}")
         how = await self._writer.collection(collection)
         hdv: NDArray[np.uint8] = encode_query(query, embedding, how, context, self.bits)
         parameters = (PackedBits.of(hdv), wanted, collection, context, Jsonb(dict(where or {})), exact)

@@ -20,7 +20,7 @@ from engine.memory import Collection, Memory, MemoryId
 
 _COLLECTION = (
     "select name, encoder, encoder_version, dimension, seed, bind_context, keep_embedding,"
-    " confidence_distance from mnemo.collection(%s)"
+    " confidence_distance from mnemo.collection(%s::text)"
 )
 
 
@@ -112,13 +112,15 @@ class Writer:
         self, portions: Iterable[Portion], collection: str, source: str | None = None
     ) -> AsyncGenerator[list[MemoryId]]:
         """Do what `ingest` does as `bulk_load` does it: into an empty tier, all or nothing."""
+        # Asked before: a load that waits for a second connection could wait for other loads that do the same.
+        how = await self.collection(collection)
         with translate_errors():
             async with self._pool.connection() as connection:
                 loaded = False
                 async with connection.transaction():
                     cursor = connection.cursor()
                     tier, into = None, None
-                    async with aclosing(self._encoded(portions, collection)) as batches:
+                    async with aclosing(self._encoded(portions, collection, how)) as batches:
                         async for batch in batches:
                             tiers = {str(draft.tier) for draft in batch.drafts} | ({tier} if tier else set())
                             if len(tiers) > 1:
@@ -159,23 +161,27 @@ class Writer:
             raise InvalidArgument(f"batch_rows must be at least 1, not {rows}")
         return _batched(memories, rows)
 
-    async def _encoded(self, portions: Iterable[Portion], collection: str) -> AsyncGenerator[_Batch]:
+    async def _encoded(
+        self, portions: Iterable[Portion], collection: str, how: Collection | None = None
+    ) -> AsyncGenerator[_Batch]:
         """Encode each portion while the one before it is being stored."""
         remaining = iter(portions)
-        ahead = asyncio.create_task(self._encode_next(remaining, collection))
+        ahead = asyncio.create_task(self._encode_next(remaining, collection, how))
         try:
             while (batch := await ahead) is not None:
-                ahead = asyncio.create_task(self._encode_next(remaining, collection))
+                ahead = asyncio.create_task(self._encode_next(remaining, collection, how))
                 yield batch
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    async def _encode_next(self, portions: Iterator[Portion], collection: str) -> _Batch | None:
+    async def _encode_next(
+        self, portions: Iterator[Portion], collection: str, how: Collection | None
+    ) -> _Batch | None:
         portion = next(portions, None)
         if portion is None:
             return None
-        how = await self.collection(collection)
+        how = how or await self.collection(collection)
         if how.dimension is None:
             how = replace(how, dimension=dimension_of(portion.memories))
         # Encoding is NumPy's work; the event loop goes on meanwhile.

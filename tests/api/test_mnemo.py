@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -23,6 +24,11 @@ from engine.errors import (
 )
 from engine.hypervector import project, random_hypervector
 from tests.conftest import Connection
+
+
+NESTED: list[Any] = []
+for _ in range(9_999):
+    NESTED = [NESTED]
 
 
 @pytest.fixture
@@ -242,3 +248,35 @@ async def test_the_embedded_server_lives_as_long_as_it_is_used(tmp_path: Path) -
     assert server.status().running
     await other.close()
     assert server.stop()
+
+
+async def test_a_bulk_load_needs_one_connection(dsn: str) -> None:
+    settings = Settings(pool={"min_size": 1, "max_size": 1, "timeout_seconds": 5.0})
+    rows = [Memory(f"row {n}", embedding=[n + 1.0, 2.0, 3.0]) for n in range(20)]
+    async with Mnemo.open(dsn, settings=settings) as mnemo:
+        assert len(await mnemo.remember_many(rows, bulk=True, batch_rows=5)) == 20
+        assert (await mnemo.collection()).dimension == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"occurred_at": "2020-01-01"}, "occurred_at of memory 1 is str, not a datetime"),
+        ({"occurred_at": date(2020, 1, 1)}, "occurred_at of memory 1 is date, not a datetime"),
+        ({"importance": "much"}, "importance of memory 1 must be between 0 and 1, not 'much'"),
+        ({"attributes": None}, "attributes of memory 1 are not a JSON object"),
+        ({"attributes": {"a": NESTED}}, "attributes of memory 1 are not a JSON object"),
+    ],
+)
+async def test_a_field_of_another_type_is_named(mnemo: Mnemo, fields: Any, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        await mnemo.remember("x", **fields)
+
+
+async def test_a_query_of_another_type_does_not_blame_the_installation(mnemo: Mnemo) -> None:
+    for k in ("3", 2.5):
+        with pytest.raises(InvalidArgument, match="k must be"):
+            await mnemo.recall("x", k=k)  # type: ignore[arg-type]
+    with pytest.raises(UnknownCollection, match="'5'"):
+        await mnemo.recall("x", collection=5)  # type: ignore[arg-type]
+    assert not await mnemo.recall("x", context=5)  # type: ignore[arg-type]
