@@ -25,7 +25,6 @@ from engine.errors import (
 from engine.hypervector import project, random_hypervector
 from tests.conftest import Connection
 
-
 NESTED: list[Any] = []
 for _ in range(9_999):
     NESTED = [NESTED]
