@@ -12,7 +12,7 @@ create table mnemo.activity (
     leaves_tier_at  timestamptz,
     due_at          timestamptz,
     access_count    bigint not null default 0,
-    tier            text not null references mnemo.tier,
+    tier            text not null,
     tenant          text not null,
     primary key (id, bucket),
     constraint activity_tier_of_segment check (tier = case segment when 0 then 'hot' when 1 then 'warm' else 'cold' end)

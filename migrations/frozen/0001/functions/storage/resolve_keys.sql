@@ -15,15 +15,18 @@ declare
     v_existed boolean[];
 begin
     -- Only what identifies a draft goes through the sorts and joins, not its two kilobytes of bits.
-    with proposed as materialized (
+    with narrow as materialized (
+        select d.place, d.ordinal, d.collection, d.key, mnemo.bucket_for(c.bucket_rule, d.hdv, d.context, v_tenant) as bucket
+        from rows from (unnest(p_drafts)) with ordinality as d (
+            ordinal, content, hdv, embedding, context, session, occurred_at, attributes, key, collection, importance,
+            tier, pinned, id, existed, place)
+        join mnemo.collection c on c.name = d.collection
+    ), proposed as materialized (
         select b.*, mnemo.new_id(b.bucket) as new_id
-        from (select d.place, d.collection, d.key, mnemo.bucket_for(c.bucket_rule, d.hdv, d.context, v_tenant) as bucket,
-                     d.key is null or row_number() over (partition by d.collection, d.key order by d.ordinal desc) = 1 as counts
-              from rows from (unnest(p_drafts)) with ordinality as d (
-                  ordinal, content, hdv, embedding, context, session, occurred_at, attributes, key, collection, importance,
-                  tier, pinned, id, existed, place)
-              join mnemo.collection c on c.name = d.collection
-              order by d.place) as b
+        from (select n.place, n.collection, n.key, n.bucket,
+                     n.key is null or row_number() over (partition by n.collection, n.key order by n.ordinal desc) = 1 as counts
+              from narrow n
+              order by n.place) as b
     ), claimed as (
         insert into mnemo.memory_key as k (tenant, collection, key, bucket, id)
         select v_tenant, p.collection, p.key, p.bucket, p.new_id
