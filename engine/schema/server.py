@@ -150,7 +150,11 @@ def _create_schema(connection: Connection, role: str) -> None:
 
 
 def recorded_parameters(connection: Connection) -> Parameters | None:
-    """Return the widths this database was installed with; None where nothing is installed."""
+    """Return the widths this database was installed with; None where nothing is installed.
+
+    Raises:
+        InstallationMismatch: a table in the place of Mnemo's has no widths.
+    """
     if connection.execute("select to_regclass('mnemo.setting')").fetchone() == (None,):
         return None
     rows: dict[str, int] = dict(
@@ -158,6 +162,10 @@ def recorded_parameters(connection: Connection) -> Parameters | None:
             "select name, value::int from mnemo.setting where name in ('bits', 'sketch_bits')"
         ).fetchall()
     )
+    if len(rows) < 2:
+        raise InstallationMismatch(
+            "mnemo.setting names no bits and sketch_bits: it is not a table of Mnemo's"
+        )
     return Parameters(rows["bits"], rows["sketch_bits"])
 
 

@@ -96,3 +96,25 @@ def test_a_role_that_may_not_install_is_told_what_it_lacks(stranger: str, empty_
         superuser.execute("drop schema mnemo")
         superuser.execute(f"grant create on database {superuser.info.dbname} to {role}")
         assert migrate.upgrade(stranger).changed
+
+
+def test_a_table_in_the_place_of_the_settings_is_refused(empty_dsn: str) -> None:
+    with psycopg.connect(empty_dsn) as connection:
+        connection.execute("create schema mnemo")
+        connection.execute("create table mnemo.setting (name text, value double precision)")
+    with pytest.raises(InstallationMismatch, match="not a table of Mnemo's"):
+        migrate.upgrade(empty_dsn)
+
+
+def test_old_habits_of_a_database_change_nothing(empty_dsn: str) -> None:
+    """Backslashes read as they were before 9.1, every identifier quoted: what is installed works the same."""
+    text = "Stra\u00dfe na\u00efve \u2014 \u6f22\u5b57 \U0001f600 a_b-c"
+    encode = "select mnemo.encode_text(%b)::text"
+    old = "-c standard_conforming_strings=off -c quote_all_identifiers=on -c datestyle=German -c search_path="
+    migrate.upgrade(make_conninfo(empty_dsn, options=old), bits=1_024, sketch_bits=256)
+    with psycopg.connect(empty_dsn, options=old) as there, psycopg.connect(empty_dsn) as here:
+        assert there.execute(encode, [text]).fetchone() == here.execute(encode, [text]).fetchone()
+        there.execute("select mnemo.remember('hello')")
+        there.execute("select mnemo.begin_bulk_load('warm'), mnemo.finish_bulk_load('warm')")
+        finding = there.execute("select status from mnemo.doctor_sketch_index()").fetchone()
+    assert finding is None or finding == ("ok",)

@@ -13,7 +13,7 @@ as $$
             join pg_class x on x.oid = i.indexrelid
             join pg_am m on m.oid = x.relam
             where i.indrelid = c.oid and m.amname = 'hnsw'
-              and pg_get_indexdef(i.indexrelid) ~* 'substring\(hdv from 1 for {sketch_bits}\)\)::bit\({sketch_bits}\)'
+              and pg_get_indexdef(i.indexrelid) ~* 'substring[(]"?hdv"? from 1 for {sketch_bits}[)][)]::bit[(]{sketch_bits}[)]'
         ) as sketch on true
         where t.isleaf
     )

@@ -6,6 +6,7 @@ create or replace function mnemo.tokens(p_text text)
 returns table (word text, count integer, kind "char")
 language plpgsql immutable strict parallel safe rows 50
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
     v_text text := mnemo.fold(p_text);

@@ -18,7 +18,7 @@ begin
                            p_relation, p_relation || '_pkey', v_tablespace);
         else
             -- The definition comes from the catalog: only the names and the tablespace change.
-            execute regexp_replace(v_index.definition, '^CREATE INDEX \S+ ON (ONLY )?\S+ ',
+            execute regexp_replace(v_index.definition, '^CREATE INDEX [^ ]+ ON (ONLY )?[^ ]+ ',
                                    format('create index %I on mnemo.%I ', p_relation || substr(v_index.parent, length('memory') + 1), p_relation))
                     || format(' tablespace %I', v_tablespace);
         end if;

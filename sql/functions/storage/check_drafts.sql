@@ -15,7 +15,7 @@ begin
     cross join lateral (select case
         when c.name is null then
             array['MN004', format('unknown collection %s', coalesce(quote_literal(d.collection), 'null'))]
-        when coalesce(d.content, '') !~ '\S' then
+        when coalesce(d.content, '') !~ '[^[:space:]]' then
             array['MN002', 'content is empty']
         when octet_length(d.content) > v_max then
             array['MN002', format('content has %s bytes, at most %s are kept', octet_length(d.content), v_max)]

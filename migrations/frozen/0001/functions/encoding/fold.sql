@@ -4,6 +4,7 @@
 create or replace function mnemo.fold(p_text text) returns text
 language plpgsql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
     v_dropped text := '[' || mnemo.character_class('dropped') || ']+';
