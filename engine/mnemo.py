@@ -5,12 +5,13 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
+from pydantic import TypeAdapter, ValidationError
 
 from engine.config import Settings
 from engine.database.errors import translate_errors
@@ -32,6 +33,7 @@ _STATS = (
     "select tier, memories, pinned, mean_strength, heap_bytes, index_bytes, total_bytes, segments"
     " from mnemo.tier_stats"
 )
+_TENANT = TypeAdapter[str](Annotated[str, Settings.model_fields["tenant"]])
 _DOCTOR = 'select "check", status, detail, advice from mnemo.doctor(%s)'
 
 
@@ -323,5 +325,11 @@ def _with(settings: Settings, dsn: str | None, data_dir: str | Path | None, tena
     elif data_dir is not None:
         changes |= {"dsn": None, "data_dir": Path(data_dir)}
     if tenant is not None:
-        changes["tenant"] = tenant
+        try:
+            changes["tenant"] = _TENANT.validate_python(tenant)
+        except ValidationError as error:
+            # An empty one, taken as it is, would read the memories of the tenant 'default'.
+            raise InvalidArgument(
+                f"tenant must be 1 to 200 characters, no control characters, not {tenant!r}"
+            ) from error
     return settings.model_copy(update=changes)

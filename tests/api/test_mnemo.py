@@ -279,3 +279,11 @@ async def test_a_query_of_another_type_does_not_blame_the_installation(mnemo: Mn
     with pytest.raises(UnknownCollection, match="'5'"):
         await mnemo.recall("x", collection=5)  # type: ignore[arg-type]
     assert not await mnemo.recall("x", context=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tenant", ["", "\x00", "\ud800", "x" * 201, 5])
+async def test_an_impossible_tenant_is_refused(dsn: str, tenant: Any) -> None:
+    """Above all the empty one: the database would take it for the tenant 'default'."""
+    with pytest.raises(InvalidArgument, match="tenant must be 1 to 200 characters"):
+        async with Mnemo.open(dsn, tenant=tenant):
+            pass
