@@ -82,6 +82,16 @@ class Recall(Sequence[Hit]):
     hits: tuple[Hit, ...]
     latency_ms: float
     confident: bool
+    bits: int
+
+    @property
+    def unrelated(self) -> bool:
+        """Whether even the nearest hit may be nearest by chance only.
+
+        Unrelated hypervectors differ in D/2 bits with a standard deviation of sqrt(D)/2: the nearest of a
+        million is hardly ever 5 of them below. True without hits.
+        """
+        return not self.hits or self.hits[0].distance > self.bits / 2 - 2.5 * self.bits**0.5
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...

@@ -12,7 +12,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
 from engine.errors import BY_SQLSTATE, ConnectionFailed, InvalidArgument, MigrationFailed, MnemoError
-from engine.schema.parameters import DEFAULT_BITS, DEFAULT_SKETCH_BITS
+from engine.schema.parameters import DEFAULT_BITS
 from engine.schema.request import REQUEST_KEY, RESULT_KEY, MigrationResult, Request
 from engine.sources import source_dir
 
@@ -29,7 +29,8 @@ def upgrade(
         dsn: libpq connection string, keywords or URI.
         bits: width of hypervectors, a multiple of 64 from 1,024 to 32,768; a first installation takes
             16,384 where it is not given, a later call keeps what is recorded.
-        sketch_bits: width of sketches, a multiple of 64 up to `bits`; 1,024 where not given.
+        sketch_bits: width of sketches, a multiple of 64 up to `bits`; 1,536 or `bits`, the lesser, where not
+            given.
         revision: where to stop.
 
     Raises:
@@ -51,7 +52,7 @@ def downgrade(dsn: str, revision: str, *, force: bool = False) -> MigrationResul
     return _move(command.downgrade, Request(dsn, force=force), revision)
 
 
-def offline_sql(bits: int = DEFAULT_BITS, sketch_bits: int = DEFAULT_SKETCH_BITS) -> str:
+def offline_sql(bits: int = DEFAULT_BITS, sketch_bits: int | None = None) -> str:
     """Return the script that makes a first installation without this program, by psql for one.
 
     Raises:

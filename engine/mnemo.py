@@ -227,7 +227,7 @@ class Mnemo:
 
     async def collection(self, name: str = "memories") -> Collection:
         """Return how a collection encodes its memories."""
-        return await self._writer.collection(name)
+        return await self._writer.collection(name, embedding=True)
 
     async def stats(self) -> list[TierStats]:
         """Return what each tier holds, fastest first."""
@@ -296,7 +296,7 @@ class Mnemo:
             or not 1 <= wanted <= self._settings.search.max_k
         ):
             raise InvalidArgument(f"k must be between 1 and {self._settings.search.max_k}, not {wanted!r}")
-        how = await self._writer.collection(collection)
+        how = await self._writer.collection(collection, embedding=embedding is not None)
         hdv: NDArray[np.uint8] = encode_query(query, embedding, how, context, self.bits)
         parameters = (PackedBits.of(hdv), wanted, collection, context, Jsonb(dict(where or {})), exact)
         limit_ms = self._settings.search.statement_timeout_ms
@@ -315,7 +315,7 @@ class Mnemo:
             ) from error
         bound = int(how.confidence_distance * self.bits)
         confident = len(hits) == wanted and hits[-1].distance <= bound
-        return Recall(hits, (time.perf_counter() - asked) * 1000, confident)
+        return Recall(hits, (time.perf_counter() - asked) * 1000, confident, self.bits)
 
 
 def _with(settings: Settings, dsn: str | None, data_dir: str | Path | None, tenant: str | None) -> Settings:

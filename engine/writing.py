@@ -53,10 +53,13 @@ class Writer:
         self._bits = bits
         self._collections: dict[str, Collection] = {}
 
-    async def collection(self, name: str) -> Collection:
-        """Return how a collection encodes. Cached once its dimension is known: the rest never changes."""
+    async def collection(self, name: str, *, embedding: bool = False) -> Collection:
+        """Return how a collection encodes, from a cache: it never changes but for its dimension.
+
+        With `embedding`, for which the dimension counts, the server is asked until that is known.
+        """
         known = self._collections.get(name)
-        if known is not None and known.dimension is not None:
+        if known is not None and (known.dimension is not None or not embedding):
             return known
         with translate_errors():
             async with (
@@ -181,9 +184,10 @@ class Writer:
         portion = next(portions, None)
         if portion is None:
             return None
-        how = how or await self.collection(collection)
+        dimension = dimension_of(portion.memories)
+        how = how or await self.collection(collection, embedding=dimension is not None)
         if how.dimension is None:
-            how = replace(how, dimension=dimension_of(portion.memories))
+            how = replace(how, dimension=dimension)
         # Encoding is NumPy's work; the event loop goes on meanwhile.
         drafts = await asyncio.to_thread(
             drafts_of, portion.memories, how, self._bits, self._settings.lifecycle.importance

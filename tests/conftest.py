@@ -19,7 +19,7 @@ AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 class DatabaseFactory(Protocol):
     """Makes a fresh migrated database of these widths and returns its connection string."""
 
-    def __call__(self, bits: int = 16_384, sketch_bits: int = 1_024) -> str:
+    def __call__(self, bits: int = 16_384, sketch_bits: int = 1_536) -> str:
         """Make one; it is dropped when the test ends."""
 
 
@@ -54,7 +54,7 @@ def database_factory(databases: Databases) -> Iterator[DatabaseFactory]:
     """Makes fresh migrated databases; arguments: bits and sketch_bits."""
     with ExitStack() as stack:
 
-        def make(bits: int = 16_384, sketch_bits: int = 1_024) -> str:
+        def make(bits: int = 16_384, sketch_bits: int = 1_536) -> str:
             return stack.enter_context(databases.migrated(bits, sketch_bits))
 
         yield make
@@ -62,7 +62,7 @@ def database_factory(databases: Databases) -> Iterator[DatabaseFactory]:
 
 @pytest.fixture
 def dsn(databases: Databases) -> Iterator[str]:
-    """A fresh migrated database: 16,384 bits, sketches of 1,024."""
+    """A fresh migrated database: 16,384 bits, sketches of 1,536."""
     with databases.migrated() as made:
         yield made
 

@@ -6,7 +6,7 @@ from engine import migrate
 from engine.cli.options import with_settings
 from engine.cli.session import apply_settings
 from engine.config import Settings
-from engine.schema.parameters import DEFAULT_BITS, DEFAULT_SKETCH_BITS
+from engine.schema.parameters import DEFAULT_BITS
 from engine.schema.request import MigrationResult
 from engine.server import embedded_server
 
@@ -14,7 +14,7 @@ from engine.server import embedded_server
 @click.command()
 @click.option("--bits", type=int, show_envvar=True, help="D, of a first installation.  [default: 16384]")
 @click.option(
-    "--sketch-bits", type=int, show_envvar=True, help="S, of a first installation.  [default: 1024]"
+    "--sketch-bits", type=int, show_envvar=True, help="S, of a first installation.  [default: 1536]"
 )
 @click.option("--revision", default="head", show_envvar=True, help="Where to stop.")
 @click.option("--sql", is_flag=True, show_envvar=True, help="Print the script of a first installation.")
@@ -47,7 +47,7 @@ def command(
     if sql:
         script = migrate.offline_sql(
             DEFAULT_BITS if bits is None else bits,
-            DEFAULT_SKETCH_BITS if sketch_bits is None else sketch_bits,
+            sketch_bits,
         )
         click.echo(script, nl=False)
         return

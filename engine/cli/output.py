@@ -79,14 +79,24 @@ def print_hits(console: Console, hits: Iterable[tuple[str, int, float, str | Non
 def summary(recall: Recall) -> str:
     """Return how many hits came, how fast and how sure, in one line."""
     found = f"{len(recall)} hit{'s' if len(recall) > 1 else ''}" if recall.hits else "no memory"
-    sure = "confident" if recall.confident else "not confident, so every tier was asked"
+    if recall.confident:
+        sure = "confident"
+    elif recall.hits and recall.unrelated:
+        sure = "none is nearer than chance: nothing here is related, or it was encoded in another way"
+    else:
+        sure = "not confident, so every tier was asked"
     return f"{found} in {recall.latency_ms:.1f} ms; {sure}"
 
 
 def recall_as_json(recall: Recall) -> dict[str, Any]:
     """Return a recall as one JSON object."""
     hits = [{name: getattr(hit, name) for name in Hit.__slots__} for hit in recall.hits]
-    return {"hits": hits, "latency_ms": round(recall.latency_ms, 3), "confident": recall.confident}
+    return {
+        "hits": hits,
+        "latency_ms": round(recall.latency_ms, 3),
+        "confident": recall.confident,
+        "unrelated": recall.unrelated,
+    }
 
 
 def print_tiers(console: Console, tiers: Iterable[TierStats]) -> None:

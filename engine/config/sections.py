@@ -33,12 +33,15 @@ class Install(Section):
     bits: int = Field(
         default=16384, ge=1024, le=32768, multiple_of=64, description="components of a hypervector (D)"
     )
-    sketch_bits: Bits = Field(default=1024, description="leading components that the index holds (S)")
+    sketch_bits: Bits | None = Field(
+        default=None,
+        description="leading components that the index holds (S); null: 1536, or bits where that is less",
+    )
 
     @field_validator("sketch_bits")
     @classmethod
-    def _sketch_fits(cls, value: int, info: ValidationInfo) -> int:
-        return _at_most(value, info, "bits")
+    def _sketch_fits(cls, value: int | None, info: ValidationInfo) -> int | None:
+        return None if value is None else _at_most(value, info, "bits")
 
 
 class Embedded(Section):

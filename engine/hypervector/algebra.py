@@ -102,7 +102,7 @@ def similarity(a: Hypervectors, b: Hypervectors) -> float:
     return 1.0 - hamming(a, b) / (8 * a.size)
 
 
-def sketch(a: Hypervectors, bits: int = 1_024) -> Hypervectors:
+def sketch(a: Hypervectors, bits: int = 1_536) -> Hypervectors:
     """Return a copy of the first `bits` components (a multiple of 64) of a vector or of each of a batch."""
     length = check_hypervectors(a)
     if bits % 64 or not 0 < bits <= length:

@@ -118,13 +118,13 @@ class StoredMemory(ReadOnly, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant: Mapped[str]
     collection: Mapped[str]
+    hdv: Mapped[Hypervectors] = mapped_column(repr=False)
     context: Mapped[str | None]
     session: Mapped[str | None]
     key: Mapped[str | None]
     content: Mapped[str]
     attributes: Mapped[Attributes] = mapped_column(JSONB)
     embedding: Mapped[bytes | None] = mapped_column(LargeBinary, repr=False)
-    hdv: Mapped[Hypervectors] = mapped_column(repr=False)
 
     activity: Mapped[Activity] = relationship(
         primaryjoin=lambda: and_(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from engine.errors import InvalidArgument
 
 DEFAULT_BITS = 16_384
-DEFAULT_SKETCH_BITS = 1_024
+DEFAULT_SKETCH_BITS = 1_536
 
 MIN_BITS, MAX_BITS, BIT_STEP = 1_024, 32_768, 64
 MIN_SKETCH_BITS = 64

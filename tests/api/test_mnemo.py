@@ -62,6 +62,16 @@ async def test_an_exact_cue_is_confident(mnemo: Mnemo) -> None:
     assert recall[0].distance == 0
 
 
+async def test_a_recall_says_when_nothing_is_related(mnemo: Mnemo) -> None:
+    assert (await mnemo.recall("anything")).unrelated
+    await mnemo.remember_many(
+        [Memory(f"x{i}", hdv=random_hypervector(f"{i}", mnemo.bits)) for i in range(500)]
+    )
+    assert (await mnemo.recall("anything")).unrelated
+    await mnemo.remember("almost anything at all")
+    assert not (await mnemo.recall("anything")).unrelated
+
+
 async def test_embeddings_are_projected_with_the_seed_of_the_collection(mnemo: Mnemo) -> None:
     await mnemo.create_collection("seeded", dimension=8, seed="another seed")
     embedding = np.linspace(-1, 1, 8, dtype=np.float32)

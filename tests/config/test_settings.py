@@ -17,7 +17,7 @@ def test_defaults_need_neither_file_nor_environment() -> None:
     settings = Settings()
     assert settings.dsn is None
     assert settings.tenant == "default"
-    assert (settings.install.bits, settings.install.sketch_bits) == (16384, 1024)
+    assert (settings.install.bits, settings.install.sketch_bits) == (16384, None)
     assert (settings.search.k, settings.search.ef_search, settings.search.max_k) == (10, 100, 4096)
     assert settings.lifecycle.warm_threshold < settings.lifecycle.hot_threshold
 

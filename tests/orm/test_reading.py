@@ -67,7 +67,7 @@ async def test_expressions_are_the_algebra(read: Run) -> None:
         assert np.array_equal(np.unpackbits(row.bound), bits ^ np.unpackbits(QUERY))
         assert np.array_equal(np.unpackbits(row.permuted), np.roll(bits, -3))
         assert np.array_equal(np.unpackbits(row.head), bits[:512])
-        assert np.array_equal(np.unpackbits(row.sketch), bits[:1024])
+        assert np.array_equal(np.unpackbits(row.sketch), bits[:1536])
         assert row.similarity == 1 - oracle_distance(5) / BITS
         assert not row.nothing.any()
         bundle = func.mnemo.bundle(Memory.hdv, type_=Hypervector())

@@ -60,7 +60,7 @@ class Databases:
         return self._templates[widths]
 
     @contextmanager
-    def migrated(self, bits: int = 16_384, sketch_bits: int = 1_024) -> Iterator[str]:
+    def migrated(self, bits: int = 16_384, sketch_bits: int = 1_536) -> Iterator[str]:
         """Yield the connection string of a fresh migrated database."""
         with self._temporary(self.template(bits, sketch_bits)) as dsn:
             yield dsn

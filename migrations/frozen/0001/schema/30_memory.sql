@@ -8,13 +8,14 @@ create table mnemo.memory (
     id          uuid not null,
     tenant      text not null,
     collection  text not null,
+    -- Before the texts, which an exact scan then never touches.
+    hdv         bit({bits}) not null,
     context     text,
     session     text,
     key         text,
     content     text not null,
     attributes  jsonb not null default '{}' check (jsonb_typeof(attributes) = 'object'),
     embedding   bytea,
-    hdv         bit({bits}) not null,
     -- The id carries the bucket in its last ten bits: (id, bucket) unique means id unique. The id comes
     -- first, since it is what is asked for, and in order of time, so that inserts go to the end of the index.
     constraint memory_id_carries_bucket
