@@ -1,8 +1,8 @@
 -- The p_keep memories of one tier nearest to the query: as many as match, up to p_keep.
 -- A small context is compared whole. Otherwise the sketch index is asked first. Where what it hands out does not
 -- match, that is a sample of how many do, and the cheaper of two ways is taken, by measured costs: the index yields
--- p_count matches in p_count / selectivity steps of 9 us; a scan compares every match for 1.5 us, and checks every
--- row for 0.7 us where no index finds the matches.
+-- p_count matches in p_count / selectivity steps of 9 us; a scan compares every match for 2 us, and checks every row
+-- for 0.7 us where no index finds the matches.
 create or replace function mnemo.nearest_in_tier(
     p_query      bit varying,
     p_tier       text,
@@ -54,7 +54,7 @@ begin
 
     v_rows := mnemo.tier_rows(p_tier);
     v_share := greatest(v_matched, 0.5) / v_sample;
-    v_by_scan := 1.5 * v_share * v_rows
+    v_by_scan := 2.0 * v_share * v_rows
         + case when p_path is null or p_context is not null or mnemo.filter_is_indexed(p_filter) then 0 else 0.7 * v_rows end;
     if v_by_scan > 9.0 * p_count / v_share then
         -- Re-ranking is exact, so the index may hand out candidates in relaxed order.
