@@ -19,7 +19,7 @@ AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 class DatabaseFactory(Protocol):
     """Makes a fresh migrated database of these widths and returns its connection string."""
 
-    def __call__(self, bits: int = 16_384, sketch_bits: int = 1_536) -> str:
+    def __call__(self, bits: int = 16_384, sketch_bits: int | None = None) -> str:
         """Make one; it is dropped when the test ends."""
 
 
@@ -51,10 +51,10 @@ def databases(server_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def database_factory(databases: Databases) -> Iterator[DatabaseFactory]:
-    """Makes fresh migrated databases; arguments: bits and sketch_bits."""
+    """Makes fresh migrated databases; arguments: bits and sketch_bits, by default those of an installation."""
     with ExitStack() as stack:
 
-        def make(bits: int = 16_384, sketch_bits: int = 1_536) -> str:
+        def make(bits: int = 16_384, sketch_bits: int | None = None) -> str:
             return stack.enter_context(databases.migrated(bits, sketch_bits))
 
         yield make

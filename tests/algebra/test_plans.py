@@ -14,7 +14,7 @@ def plan(connection: Connection, query: Composable) -> str:
 def test_x3_sketch_matches_the_index_expression(connection: Connection) -> None:
     connection.execute("create temp table t (hdv bit(16384))")
     connection.execute(
-        "create index i on t using hnsw ((substring(hdv from 1 for 1024)::bit(1024)) public.bit_hamming_ops)"
+        "create index i on t using hnsw ((substring(hdv from 1 for 1536)::bit(1536)) public.bit_hamming_ops)"
     )
     connection.execute("set enable_seqscan = off")
     query = SQL(

@@ -93,7 +93,7 @@ def test_what_the_user_sees(desk: Desk, tmp_path: Path) -> None:
     skipped = run(desk, path, "--on-error", "skip")
     assert skipped.returncode == 0
     assert skipped.stderr.startswith(f"skipped {path}:2: not JSON")
-    assert re.fullmatch(r"2 memories stored in .* a second\); 1 bad records skipped\n", skipped.stdout)
+    assert re.fullmatch(r"2 memories stored in .* a second\); 1 bad record skipped\n", skipped.stdout)
     piped = run(desk, "-", "--format", "csv", "--content-field", "body", stdin="body\nfrom a pipe\n")
     assert piped.returncode == 0, piped.stderr
     assert "standard input cannot be read again" in piped.stderr

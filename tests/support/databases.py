@@ -23,7 +23,7 @@ class Databases:
     def __init__(self, server_dsn: str, work_dir: Path) -> None:
         self.server_dsn = server_dsn
         self._work_dir = work_dir
-        self._templates: dict[tuple[int, int], str] = {}
+        self._templates: dict[tuple[int, int | None], str] = {}
         self._names = (f"mnemo_test_{os.getpid()}_{n}" for n in itertools.count())
 
     def dsn(self, database: str) -> str:
@@ -49,7 +49,7 @@ class Databases:
         """Drop a database, whoever is still connected."""
         self._run(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
-    def template(self, bits: int, sketch_bits: int) -> str:
+    def template(self, bits: int, sketch_bits: int | None) -> str:
         """Return the name of the migrated database of these widths, made on first use."""
         widths = (bits, sketch_bits)
         if widths not in self._templates:
@@ -60,7 +60,7 @@ class Databases:
         return self._templates[widths]
 
     @contextmanager
-    def migrated(self, bits: int = 16_384, sketch_bits: int = 1_536) -> Iterator[str]:
+    def migrated(self, bits: int = 16_384, sketch_bits: int | None = None) -> Iterator[str]:
         """Yield the connection string of a fresh migrated database."""
         with self._temporary(self.template(bits, sketch_bits)) as dsn:
             yield dsn
