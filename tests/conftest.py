@@ -51,7 +51,7 @@ def databases(server_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def database_factory(databases: Databases) -> Iterator[DatabaseFactory]:
-    """Makes fresh migrated databases; arguments: bits and sketch_bits, by default those of an installation."""
+    """Makes fresh migrated databases of these widths, by default those of an installation."""
     with ExitStack() as stack:
 
         def make(bits: int = 16_384, sketch_bits: int | None = None) -> str:
