@@ -12,6 +12,7 @@ from tests.benchmarks.curves import Curve
 from tests.benchmarks.data import Corpus, load
 from tests.benchmarks.flat import Faiss, one_thread
 from tests.benchmarks.indexes import exact, index
+from tests.benchmarks.ingesting import ingesting
 from tests.benchmarks.known import known
 from tests.benchmarks.options import Options, parse
 from tests.benchmarks.ours import Hot
@@ -56,6 +57,8 @@ async def measure(
         rows += await insert(stage, dsn, corpus, options)
     if "known" in asked:
         rows += await known(stage, options)
+    if "ingest" in asked:
+        rows += ingesting(stage, corpus, options)
     return rows, drawn, dsn
 
 

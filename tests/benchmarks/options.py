@@ -7,7 +7,18 @@ from pathlib import Path
 
 from engine.schema.parameters import DEFAULT_SKETCH_BITS
 
-SECTIONS = ("bulk", "index", "exact", "curves", "search", "filters", "insert", "algebra", "known")
+SECTIONS = (
+    "bulk",
+    "index",
+    "exact",
+    "curves",
+    "search",
+    "filters",
+    "insert",
+    "algebra",
+    "known",
+    "ingest",
+)
 
 
 @dataclass(frozen=True)
