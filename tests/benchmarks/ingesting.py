@@ -18,6 +18,14 @@ from tests.support.corpus import reworded
 
 _PROGRAM = [sys.executable, "-c", "from engine.cli import main; main()"]
 _LOOKS_EVERY_S = 0.2
+# Stands between this process and the one measured: a child's peak memory counts from before its exec, when it
+# still has the memory of its parent.
+_WATCHED = """
+import resource, subprocess, sys
+with subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as ingest:
+    print(ingest.pid, flush=True)
+print(ingest.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 # ru_maxrss counts KiB, on macOS bytes.
 _UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -69,23 +77,20 @@ def ingesting(stage: Stage, corpus: Corpus, options: Options) -> list[Row]:
 
 def _run(command: list[str], connection: Connection, stop_at: int | None) -> int:
     """Run an ingest, killed once so many rows are stored; return the most memory it held, in bytes."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     position = "select coalesce(max(position), 0) from mnemo.ingest"
-    while stop_at is not None and not _ended(process.pid):
-        if _numbers(connection, position)[0] >= stop_at:
-            process.send_signal(signal.SIGKILL)
-            break
-        time.sleep(_LOOKS_EVERY_S)
-    # wait4 tells this child's memory; resource.getrusage only that of the largest child so far.
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != (0 if stop_at is None else -signal.SIGKILL):
-        raise RuntimeError(f"the ingest ended with {process.returncode}")
-    return usage.ru_maxrss * _UNIT
-
-
-def _ended(pid: int) -> bool:
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    with subprocess.Popen(
+        [sys.executable, "-c", _WATCHED, *command], stdout=subprocess.PIPE, text=True
+    ) as watcher:
+        assert watcher.stdout is not None
+        pid = int(watcher.stdout.readline())
+        while stop_at is not None and _numbers(connection, position)[0] < stop_at:
+            time.sleep(_LOOKS_EVERY_S)
+        if stop_at is not None:
+            os.kill(pid, signal.SIGKILL)
+        code, peak = map(int, watcher.stdout.readline().split())
+    if code != (0 if stop_at is None else -signal.SIGKILL):
+        raise RuntimeError(f"the ingest ended with {code}")
+    return peak * _UNIT
 
 
 def _numbers(connection: Connection, query: LiteralString) -> tuple[int, ...]:
