@@ -64,7 +64,9 @@ def test_life_of_a_server(
     assert mnemo("down").code == 0
 
 
-def test_psql_keeps_the_secret_out_of_the_process_list(dsn: str, mnemo_process: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_psql_keeps_the_secret_out_of_the_process_list(
+    dsn: str, mnemo_process: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MNEMO_DSN", f"{dsn} password=hidden")
     command = "\\! tr '\\0' ' ' < /proc/$PPID/cmdline; echo $PGPASSWORD"
     shown = mnemo_process("psql", "--", "-X", "-c", command)
