@@ -65,12 +65,11 @@ def ingesting(stage: Stage, corpus: Corpus, options: Options) -> list[Row]:
             at_least=False,
         ),
         Row(
-            "its rows lost or doubled, killed -9 at the half and started again",
-            (stored - distinct) + (count - distinct),
-            "",
+            "its rows stored once, killed -9 at the half and started again",
+            100 * (distinct - (stored - distinct)) / count,
+            "%",
             f"{stored:,} stored, {distinct:,} different, of {count:,}",
-            0,
-            at_least=False,
+            100,
         ),
     ]
 
