@@ -1,5 +1,5 @@
 -- Forgets a memory for good; false when this tenant has none of that id.
--- Invariant kept: its memory, activity and key rows go in one transaction. Locks: key, activity, memory.
+-- Invariant kept: its memory, activity and key rows go in one transaction. Locks: the table, key, activity, memory.
 create or replace function mnemo.forget(id uuid) returns boolean
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

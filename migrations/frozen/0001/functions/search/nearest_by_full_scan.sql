@@ -16,7 +16,7 @@ set plan_cache_mode = force_custom_plan
 set enable_seqscan = on
 -- What a row costs is comparing its two kilobytes, mostly in memory, and not reading its page: told so, the planner
 -- takes parallel workers where sharing that outweighs starting them and mapping the shared buffers anew into each:
--- measured with one worker, from some 90,000 rows on.
+-- measured with one worker, from some 30,000 rows on.
 set seq_page_cost = 0.1
 set random_page_cost = 0.11
 set cpu_operator_cost = 0.03
