@@ -24,7 +24,7 @@ set parallel_setup_cost = 4000
 as $$
 declare
     v_query       bit({bits}) := p_query;
-    v_low         integer := case p_tier when 'hot' then 0 when 'warm' then 1 else 2 end;
+    v_low         integer := case p_tier when 'hot' then 0 when 'warm' then -2147483648 else 2 end;
     v_high        integer := case p_tier when 'hot' then 0 when 'warm' then 1 else 2147483647 end;
     v_attribute   text;
     v_low_number  numeric;
@@ -43,7 +43,8 @@ begin
         select row(c.distance, c.id, c.bucket, c.segment)::mnemo.candidate
         from (select (m.hdv <~> v_query)::integer as distance, m.id, m.bucket, m.segment
               from mnemo.memory m
-              where m.segment between v_low and v_high and m.tenant = p_tenant and m.collection = p_collection
+              where m.segment between v_low and v_high and (v_high <> 1 or m.segment <> 0)
+                and m.tenant = p_tenant and m.collection = p_collection
                 and (p_context is null or m.context = p_context)
                 and (p_path is null or m.attributes @@ p_path)
                 and (v_low_number is null or mnemo.numeric_attribute(m.attributes, v_attribute) >= v_low_number)

@@ -1,8 +1,9 @@
 -- The p_count memories of a tier whose sketches are nearest to that of the query, found through the HNSW index,
 -- as (the nearest p_keep of them by exact distance, how many were found). Fewer than p_count are found where the
 -- tier or the filter matches fewer, or where the index gave up: the caller decides what to do.
--- Hot and warm are named, so that one index is scanned; the plan is generic and made once a session, which the
--- planner left alone would spoil by scanning sequentially.
+-- The segments of each tier are constants, so that only its own partitions are opened, and one index is scanned where
+-- it has one; the plan is generic and made once a session, which the planner left alone would spoil by scanning
+-- sequentially.
 create or replace function mnemo.nearest_by_sketch(
     p_query      bit varying,
     p_tier       text,
@@ -30,8 +31,8 @@ begin
     when 'hot' then
         with candidate as materialized (
             select (m.hdv <~> v_query)::integer as distance, m.id, m.bucket, m.segment
-            from mnemo.memory_hot m
-            where m.tenant = p_tenant and m.collection = p_collection
+            from mnemo.memory m
+            where m.segment = 0 and m.tenant = p_tenant and m.collection = p_collection
               and (p_context is null or m.context = p_context)
               and (p_path is null or m.attributes @@ p_path)
             order by substring(m.hdv from 1 for {sketch_bits})::bit({sketch_bits}) <~> v_sketch
@@ -44,8 +45,8 @@ begin
     when 'warm' then
         with candidate as materialized (
             select (m.hdv <~> v_query)::integer as distance, m.id, m.bucket, m.segment
-            from mnemo.memory_warm m
-            where m.tenant = p_tenant and m.collection = p_collection
+            from mnemo.memory m
+            where m.segment < 2 and m.segment <> 0 and m.tenant = p_tenant and m.collection = p_collection
               and (p_context is null or m.context = p_context)
               and (p_path is null or m.attributes @@ p_path)
             order by substring(m.hdv from 1 for {sketch_bits})::bit({sketch_bits}) <~> v_sketch

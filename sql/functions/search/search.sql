@@ -60,7 +60,7 @@ begin
         -- mnemo.memory is locked here, before any partition, as everyone does: the end of a bulk load locks it first.
         continue when not case v_tier
             when 'cold' then exists (select from mnemo.memory m where m.segment > 1)
-            when 'warm' then exists (select from mnemo.memory_warm)
+            when 'warm' then exists (select from mnemo.memory m where m.segment < 2 and m.segment <> 0)
             else true
         end;
         v_found := mnemo.nearest_in_tier(query, v_tier, v_tenant, search.collection, search.context,
@@ -79,7 +79,7 @@ begin
 
     return query
     select m.id, m.key,
-           case m.segment when 0 then 'hot' when 1 then 'warm' else 'cold' end,
+           mnemo.tier_of_segment(m.segment),
            n.distance, 1 - n.distance::double precision / {bits}, 1 - n.distance::double precision / {bits},
            m.content, m.attributes, m.created_at
     from unnest(v_nearest) as n
