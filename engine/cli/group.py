@@ -20,6 +20,8 @@ SUMMARIES = {
     "ingest": "Store the rows of a file.",
     "recall": "Find the memories nearest to a text, a hypervector or an embedding.",
     "stats": "Show what each tier holds.",
+    "worker": "Run the jobs until stopped.",
+    "jobs": "Show the jobs that mnemo worker runs, or act on one.",
     "doctor": "Look for the traps of this field.",
 }
 

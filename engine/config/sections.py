@@ -139,6 +139,23 @@ class Lifecycle(Section):
         return value
 
 
+class Worker(Section):
+    """How `mnemo worker` runs the jobs."""
+
+    poll_seconds: float = Field(
+        default=1.0, ge=0.01, le=3600, description="longest wait before it looks for due jobs again, seconds"
+    )
+    concurrency: int = Field(
+        default=1, ge=1, le=64, description="jobs that one worker process runs at the same time"
+    )
+    grace_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=3600,
+        description="time a step has to finish when the worker is stopped, seconds; then it is cancelled",
+    )
+
+
 class Logging(Section):
     """What the process itself reports, on standard error."""
 

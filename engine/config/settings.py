@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from engine.config.presets import Preset
 from engine.config.problems import describe
-from engine.config.sections import Embedded, Ingest, Install, Lifecycle, Logging, Pool, Search
+from engine.config.sections import Embedded, Ingest, Install, Lifecycle, Logging, Pool, Search, Worker
 from engine.config.sources import EnvironmentSource, FileSource, PresetSource, layers
 from engine.errors import InvalidConfiguration
 
@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     search: Search = Field(default_factory=Search)
     ingest: Ingest = Field(default_factory=Ingest)
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
+    worker: Worker = Field(default_factory=Worker)
     logging: Logging = Field(default_factory=Logging)
 
     def __init__(self, **given: Any) -> None:

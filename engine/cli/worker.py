@@ -1,0 +1,33 @@
+"""mnemo worker."""
+
+import asyncio
+import os
+import socket
+
+import click
+
+from engine.cli.options import with_settings
+from engine.cli.session import kept_server
+from engine.config import Settings
+from engine.worker import JobService, serve
+
+
+@click.command()
+@click.option(
+    "--once", is_flag=True, show_envvar=True, help="Do what is due and end; exit with 1 if a run failed."
+)
+@click.pass_context
+@with_settings
+def command(settings: Settings, context: click.Context, once: bool) -> None:
+    """Run the jobs until stopped.
+
+    SIGTERM or SIGINT lets the current step finish, cancels it after worker.grace_seconds, and exits with 0;
+    a second signal cancels at once. Any number of workers share the jobs. mnemo jobs shows them.
+    """
+    served = kept_server(settings)
+    process = f"{socket.gethostname()} {os.getpid()}"
+    names = [f"{process}/{place}" for place in range(1, settings.worker.concurrency + 1)]
+    services = [JobService(served.dsn, settings, name, once=once) for name in names]
+    asyncio.run(serve(services, settings.worker.grace_seconds))
+    if once and any(service.failed for service in services):
+        context.exit(1)
