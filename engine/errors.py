@@ -70,6 +70,24 @@ class IngestConflict(MnemoError):
     sqlstate = "MN009"
 
 
+class UnknownName(MnemoError, LookupError):
+    """There is no policy, job, topic, subscription or change of that name."""
+
+    sqlstate = "MN010"
+
+
+class Backpressure(MnemoError):
+    """A consumer group is too far behind: nothing was written, and trying again may succeed."""
+
+    sqlstate = "MN011"
+
+
+class LeaseLost(MnemoError):
+    """The lease on these events ended meanwhile; another consumer has them."""
+
+    sqlstate = "MN012"
+
+
 class ConnectionFailed(MnemoError, ConnectionError):
     """The server cannot be reached."""
 

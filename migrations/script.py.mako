@@ -9,7 +9,7 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    """Run frozen/${up_revision}/change.sql, then the functions, views and grants this revision changed."""
+    """Run frozen/${up_revision}/change.sql, then the new tables and the functions and views that changed."""
     apply_change(revision)
 
 

@@ -6,8 +6,6 @@ insert into mnemo.setting (name, value, description) values
     ('half_life_days', 30, 'days after which an unused memory has half its strength'),
     ('potentiation', 0.1, 'share of the missing strength that one access or reinforcement adds');
 
-insert into mnemo.tier (tier, place, leaves_below) values ('hot', 0, 0.7), ('warm', 1, 0.3), ('cold', 2, null);
-
 do $$
 declare
     v_segment record;

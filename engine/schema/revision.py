@@ -75,16 +75,25 @@ def apply_frozen(revision: str) -> None:
 
 
 def apply_change(revision: str) -> None:
-    """Run a later revision: its hand-written change.sql, then the functions, views and grants it froze.
+    """Run a later revision: its hand-written change.sql, the tables it adds, then what it froze beside them.
 
-    Its schema files are kept for the record only: tables that hold rows are altered, never made anew.
+    A schema file of an earlier revision is kept for the record only: tables that hold rows are altered by
+    change.sql, never made anew. One that is new in this revision runs as it stands.
     """
     folder = _frozen_dir(revision)
     verify_frozen(folder)
+    made = {path for earlier in _earlier(folder) for path in parse_sums((earlier / SUMS).read_text("utf-8"))}
     replayed = [
-        path for path in sql_files(folder) if path.parent.name != "schema" and path.name != "install.sql"
+        path
+        for path in sql_files(folder)
+        if path.name != "install.sql"
+        and not (path.parent.name == "schema" and path.relative_to(folder).as_posix() in made)
     ]
     _load([folder / CHANGE, *replayed])
+
+
+def _earlier(folder: Path) -> list[Path]:
+    return [path for path in folder.parent.iterdir() if path.is_dir() and path.name < folder.name]
 
 
 def drop_installation() -> None:

@@ -103,12 +103,48 @@ TRAPS = [
         ("insert into mnemo.item select i, mnemo.random_hypervector('x') from generate_series(1, 9000) i",),
     ),
     Trap(
-        "cold_partitions",
+        "partitions",
         "warn",
-        "9 partitions",
+        "9 partitions of the cold tier",
         (
             "select mnemo.create_partition('memory_cold_' || n, 'cold') from generate_series(3, 10) n",
-            "select mnemo.attach_partition('memory_cold_' || n, n, 'cold') from generate_series(3, 10) n",
+            "select mnemo.attach_partition('memory_cold_' || n, n, 'cold', 'sealed')"
+            " from generate_series(3, 10) n",
+        ),
+    ),
+    Trap(
+        "capacity",
+        "warn",
+        "tier hot holds 30 memories, policy hot-capacity allows 20",
+        (
+            "select mnemo.alter_eviction_policy('hot-capacity', '{\"capacity_rows\": 20}')",
+            "analyze mnemo.memory_hot",
+        ),
+        rows=30,
+    ),
+    Trap(
+        "jobs",
+        "warn",
+        "job consolidate is overdue since",
+        ("set mnemo.clock = '2999-01-01'",),
+    ),
+    Trap(
+        "jobs",
+        "warn",
+        "job broken was disabled: ",
+        (
+            "create function public.broken(jsonb) returns bigint language sql as 'select 1 / 0::bigint'",
+            "select mnemo.add_job('broken', 'public.broken', '1 second', max_failures => 1)",
+            "call mnemo.run_due_jobs()",
+        ),
+    ),
+    Trap(
+        "access_log",
+        "warn",
+        "mnemo.access_log has 1",
+        (
+            "insert into mnemo.access_log (at, memory_ids) select now(), array_agg(gen_random_uuid())"
+            " from generate_series(1, 12) r, generate_series(1, 100000) group by r",
         ),
     ),
     Trap(

@@ -28,7 +28,10 @@ as $$
         mnemo.doctor_autovacuum(),
         mnemo.doctor_dead_rows(),
         mnemo.doctor_statistics(),
-        mnemo.doctor_cold_partitions(),
+        mnemo.doctor_partitions(),
+        mnemo.doctor_capacity(),
+        mnemo.doctor_jobs(),
+        mnemo.doctor_access_log(),
         mnemo.doctor_tablespaces(),
         mnemo.doctor_conservation(deep)
     ]) as f

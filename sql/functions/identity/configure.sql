@@ -19,7 +19,9 @@ begin
         v_value := case when pg_input_is_valid(v_given, 'double precision') then v_given::double precision end;
         select b.lowest, b.highest into v_lowest, v_highest
         from (values ('content_max_bytes', 1, 8000000), ('half_life_days', 1e-5, 36500), ('potentiation', 1e-6, 1),
-                     ('hot_threshold', 1e-6, 1), ('warm_threshold', 1e-6, 1)) as b (name, lowest, highest)
+                     ('hot_threshold', 1e-6, 1), ('warm_threshold', 1e-6, 1), ('move_batch_rows', 1, 100000),
+                     ('bulk_move_rows', 1, 1e9), ('bulk_move_most', 1, 1e7), ('sealed_segments_most', 1, 100), ('segment_rows', 1, 1e9),
+                     ('prune_after_days', 1, 36500), ('event_backlog_most', 1, 1e9)) as b (name, lowest, highest)
         where b.name = v_name;
         if not found then
             raise exception 'there is no setting %', quote_literal(v_name) using errcode = 'MN002';
@@ -33,8 +35,9 @@ begin
             update mnemo.setting s set value = v_value where s.name = v_name;
         end if;
     end loop;
-    if exists (select from mnemo.tier fast join mnemo.tier slow on slow.place > fast.place and slow.leaves_below >= fast.leaves_below) then
-        raise exception 'thresholds must fall from tier to tier: hot_threshold above warm_threshold' using errcode = 'MN002';
+    perform mnemo.check_thresholds();
+    if configure.settings ?| array['half_life_days', 'hot_threshold', 'warm_threshold'] then
+        perform mnemo.recompute_deadlines();
     end if;
 end
 $$;

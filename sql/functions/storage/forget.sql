@@ -11,7 +11,7 @@ declare
 begin
     -- A bulk load under way is waited for before anything is read: it ends with a lock that readers must leave it.
     perform mnemo.lock_for_writing();
-    select m.tenant, m.collection, m.key into v_memory
+    select m.tenant, m.collection, m.key, m.context into v_memory
     from mnemo.memory m
     where m.bucket = v_bucket and m.id = forget.id and m.tenant = mnemo.tenant();
     if not found then
@@ -27,6 +27,9 @@ begin
     delete from mnemo.memory m where m.segment = v_segment and m.bucket = v_bucket and m.id = forget.id;
     delete from mnemo.memory_key k
     where k.tenant = v_memory.tenant and k.collection = v_memory.collection and k.key = v_memory.key;
+    delete from mnemo.accessed c where c.bucket = v_bucket and c.id = forget.id;
+    perform mnemo.injection_point('forget.deleted');
+    perform mnemo.publish('memory.forget', '{}', v_memory.context, forget.id);
     return true;
 end
 $$;

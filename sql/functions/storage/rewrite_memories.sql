@@ -34,13 +34,15 @@ begin
     end if;
 
     update mnemo.activity a
-    set segment = s.segment, tier = s.tier, ltp = n.ltp, ltp_at = v_now, leaves_tier_at = l.at, due_at = l.at,
-        entered_tier_at = case when b.tier = s.tier then b.entered_tier_at else v_now end, pinned = b.pinned or d.pinned
+    set segment = s.segment, tier = s.tier, collection = d.collection, ltp = n.ltp, ltp_at = v_now, pinned = b.pinned or d.pinned,
+        entered_tier_at = case when b.tier = s.tier then b.entered_tier_at else v_now end,
+        tier_accesses = case when b.tier = s.tier then b.tier_accesses else 0 end
     from unnest(p_drafts) d
     join mnemo.activity b on b.bucket = mnemo.bucket_of(d.id) and b.id = d.id
     join mnemo.open_segment s on s.tier = d.tier
     cross join lateral (select greatest(mnemo.strength_at(b.ltp, b.ltp_at, v_now, v_half_life), d.importance) as ltp) as n
-    cross join lateral (select mnemo.leaves_tier_at(n.ltp, v_now, s.leaves_below, v_half_life) as at) as l
     where d.existed and a.bucket = b.bucket and a.id = b.id;
+
+    perform mnemo.set_deadlines(array(select d.id from unnest(p_drafts) d where d.existed));
 end
 $$;

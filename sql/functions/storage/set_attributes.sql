@@ -7,6 +7,7 @@ as $$
 declare
     v_segment integer;
     v_name    text;
+    v_context text;
 begin
     if jsonb_typeof(set_attributes.attributes) is distinct from 'object' then
         raise exception 'attributes must be a JSON object, not %', coalesce(jsonb_typeof(set_attributes.attributes), 'SQL null') using errcode = 'MN002';
@@ -26,6 +27,10 @@ begin
     end if;
     update mnemo.memory m set attributes = set_attributes.attributes
     where m.segment = v_segment and m.bucket = mnemo.bucket_of(set_attributes.id) and m.id = set_attributes.id
-      and m.attributes is distinct from set_attributes.attributes;
+      and m.attributes is distinct from set_attributes.attributes
+    returning m.context into v_context;
+    if found then
+        perform mnemo.publish('memory.write', jsonb_build_object('changed', 'attributes', 'time', mnemo.now()), v_context, set_attributes.id);
+    end if;
 end
 $$;

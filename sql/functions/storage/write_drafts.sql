@@ -21,12 +21,22 @@ begin
         perform mnemo.rewrite_memories(v_drafts, p_into);
     end if;
 
+    with rule as materialized (
+        select u.tier, u.collection, s.segment, r.*
+        from (select distinct d.tier, d.collection from unnest(v_drafts) d where not d.existed) as u
+        join mnemo.open_segment s on s.tier = u.tier
+        cross join lateral mnemo.deadline_rule(u.tier, u.collection) as r
+    )
     insert into mnemo.activity
-        (bucket, id, segment, tier, tenant, ltp, ltp_at, entered_tier_at, leaves_tier_at, due_at, pinned)
-    select mnemo.bucket_of(d.id), d.id, s.segment, d.tier, v_tenant, d.importance, v_now, v_now, l.at, l.at, d.pinned
+        (bucket, id, segment, tier, tenant, collection, ltp, ltp_at, entered_tier_at, leaves_tier_at, due_at, expires_at, pinned)
+    select mnemo.bucket_of(d.id), d.id, r.segment, d.tier, v_tenant, d.collection, d.importance, v_now, v_now, l.at,
+           case when not d.pinned and l.at is not null then greatest(l.at, v_now + r.minimum_stay) end,
+           case when not d.pinned then v_now + r.age end, d.pinned
     from unnest(v_drafts) d
-    join mnemo.open_segment s on s.tier = d.tier
-    cross join lateral (select mnemo.leaves_tier_at(d.importance, v_now, s.leaves_below, v_half_life) as at) as l
+    join rule r on r.tier = d.tier and r.collection = d.collection
+    cross join lateral (
+        select mnemo.leaves_at(r.leave_rule, r.threshold, r.idle, d.importance::real, v_now, v_now, v_half_life) as at
+    ) as l
     where not d.existed;
 
     execute format(
@@ -38,6 +48,12 @@ begin
         'where not d.existed', p_into)
     using v_drafts, v_now, v_tenant;
 
+    perform mnemo.injection_point('remember.written');
+    perform mnemo.publish_all('memory.write',
+        array_agg(d.context order by d.ordinal), array_agg(d.id order by d.ordinal),
+        array_agg(jsonb_build_object('ltp', d.importance, 'time', v_now, 'tier', d.tier, 'new', not d.existed) order by d.ordinal))
+    from unnest(v_drafts) d
+    where d.existed is not null;
     return array(select d.id from unnest(v_drafts) d order by d.ordinal);
 end
 $$;

@@ -1,0 +1,19 @@
+-- The events of the log that a subscription wants and has not done with, in one lane. No search_path is pinned, so that
+-- it can be inlined.
+-- Those of transactions that were over when mnemo.event_cursor.done was taken are done; of the others, those begun since
+-- have numbers above floor; the few that were under way are looked up one by one.
+create or replace function mnemo.undelivered_events(p_cursor mnemo.event_cursor, p_topics text[]) returns setof mnemo.event
+language sql stable
+as $$
+    select e.*
+    from mnemo.event e
+    where e.lane = p_cursor.lane and e.seq > p_cursor.floor and e.topic = any (p_topics)
+      and not pg_visible_in_snapshot(e.xid, p_cursor.done)
+      and (p_cursor.upto is null or e.seq > p_cursor.seq or not pg_visible_in_snapshot(e.xid, p_cursor.upto))
+    union all
+    select e.*
+    from pg_snapshot_xip(p_cursor.done) as x (xid)
+    join mnemo.event e on e.xid = x.xid
+    where e.lane = p_cursor.lane and e.seq <= p_cursor.floor and e.topic = any (p_topics)
+      and (p_cursor.upto is null or e.seq > p_cursor.seq or not pg_visible_in_snapshot(e.xid, p_cursor.upto))
+$$;

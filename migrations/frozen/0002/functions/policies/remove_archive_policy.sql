@@ -1,0 +1,7 @@
+-- Removes a archive policy and returns the number of the change. MN010 for the name of none.
+create or replace function mnemo.remove_archive_policy(name text, reason text default 'removed by hand') returns bigint
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+    select mnemo.remove_policy(name, 'archive', reason)
+$$;
