@@ -1,0 +1,112 @@
+"""H3, N5, O2: tiers, strengths and deadlines are those of a plain model of the rules, memory by memory."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from tests.conftest import DatabaseFactory
+from tests.lifecycle.model import DAY, HOUR, PLACE, Policy
+from tests.lifecycle.world import World, world
+from tests.support.invariants import check_invariants
+from tests.support.memories import Draft
+
+COLLECTIONS = ("memories", "facts", "states")
+
+# What is in force beside or instead of the rules that every installation starts with.
+RULES: dict[str, Sequence[Policy]] = {
+    "strength": (
+        Policy("facts-stay", "tier", "hot", "warm", "facts", threshold=0.5, stay=0),
+        Policy("facts-capacity", "eviction", "hot", "warm", "facts", "lru", capacity=20, stay=2 * HOUR),
+        Policy("warm-capacity", "eviction", "warm", "cold", rule="ltp", capacity=60, stay=0),
+        Policy("facts-up", "promotion", "warm", "hot", "facts", threshold=0.75, stay=0),
+        Policy("old", "ttl", after=40 * DAY),
+        Policy("states-old", "ttl", collection="states", after=9 * DAY),
+    ),
+    "key-value": (
+        Policy("idle-hot", "tier", "hot", "warm", "facts", "idle", after=HOUR, stay=0),
+        Policy("idle-warm", "tier", "warm", "cold", "facts", "idle", after=DAY, stay=HOUR),
+        Policy("up", "promotion", "warm", "hot", "facts", "accesses", accesses=2, within=6 * HOUR, stay=0),
+        Policy("leap", "promotion", "cold", "hot", "facts", "accesses", accesses=5, stay=HOUR),
+        Policy("facts-few", "eviction", "hot", "warm", "facts", "lfu", capacity=15, stay=0),
+        Policy("warm-few", "eviction", "warm", "cold", "facts", "fifo", capacity=30, stay=0),
+        Policy("cold-old", "ttl", tier="cold", after=12 * DAY),
+        Policy("facts-cold-old", "ttl", tier="warm", collection="facts", after=20 * DAY),
+    ),
+    "plunge": (
+        Policy("states-plunge", "tier", "hot", "cold", "states", threshold=0.6),
+        Policy("facts-plunge", "eviction", "hot", "cold", "facts", "fifo", capacity=10, stay=HOUR),
+        Policy("states-fickle", "promotion", "cold", "hot", "states", "accesses", accesses=1, stay=0),
+        Policy("all-old", "ttl", after=60 * DAY),
+        Policy("hot-old", "ttl", tier="hot", after=15 * DAY),
+    ),
+}
+
+
+def drafts(rng: np.random.Generator, count: int) -> list[Draft]:
+    return [
+        Draft(
+            "x",
+            rng.integers(0, 256, 128, np.uint8),
+            collection=str(rng.choice(COLLECTIONS)),
+            tier=str(rng.choice(list(PLACE), p=[0.7, 0.2, 0.1])),
+            importance=float(rng.choice([0, 0.3, 0.7, 0.71, 0.8, 0.95, 1.0])),
+            pinned=bool(rng.random() < 0.05),
+        )
+        for _ in range(count)
+    ]
+
+
+def happen(w: World) -> None:
+    """Do some of what users do."""
+    rng, model = w.rng, w.model
+    known = sorted(model.memories)
+    popular = known[:: max(len(known) // 40, 1)]
+    w.recalled([list(rng.choice(popular, 6, replace=False)) for _ in range(rng.integers(0, 5))])
+    w.pass_time(int(rng.integers(0, HOUR)))
+    w.recalled([list(rng.choice(known, 4, replace=False)) for _ in range(rng.integers(0, 4))])
+    for memory in rng.choice(known, 3, replace=False):
+        pinned = bool(rng.random() < 0.5)
+        w.do("select mnemo.pin(%s, %s)", memory, pinned)
+        model.memories[memory].pinned = pinned
+    for memory in rng.choice(known, 3, replace=False):
+        assert w.do("select mnemo.reinforce(%s)", memory) == (model.reinforce(memory), model.strength(model.memories[memory]))[1]
+    chosen = list(rng.choice(known, 2, replace=False))
+    w.do("select mnemo.move_memories(%s, %s)", chosen, tier := str(rng.choice(list(PLACE))))
+    model.move(chosen, tier)
+    gone = rng.choice(known)
+    w.do("select mnemo.forget(%s)", gone)
+    model.forget(gone)
+    w.remember(drafts(rng, int(rng.integers(0, 8))))
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_h3_n5_a_consolidation_does_what_the_rules_say(
+    database_factory: DatabaseFactory, rules: str
+) -> None:
+    with world(database_factory(1_024, 256), seed=list(RULES).index(rules)) as w:
+        for collection in COLLECTIONS[1:]:
+            w.do("select mnemo.create_collection(%s)", collection)
+        # Batches of an odd size: what a consolidation does must not depend on where one ends.
+        w.do("select mnemo.configure('{\"move_batch_rows\": 13}')")
+        w.remember(drafts(w.rng, 150))
+        later = list(RULES[rules])
+        for turn in range(24):
+            if turn % 3 == 0 and later:
+                w.add(later.pop(0))
+            if turn == 20:
+                w.do("select mnemo.configure('{\"half_life_days\": 11, \"warm_threshold\": 0.25}')")
+                w.model.half_life, w.model.leaves_below["warm"] = 11 * DAY, 0.25
+            if turn == 22:
+                for policy in RULES[rules][:2]:
+                    w.remove(policy.name)
+            happen(w)
+            w.pass_time(int(w.rng.choice([0, 30 * HOUR // 60, HOUR, 7 * HOUR, 2 * DAY, 9 * DAY])))
+            w.consolidate()
+            w.compare()
+            w.expire()
+            w.compare()
+        assert {m.tier for m in w.model.memories.values()} == set(PLACE)
+        logged = w.connection.execute("select memory_id, from_tier, to_tier, reason from mnemo.move_log")
+        assert sorted(logged) == sorted(w.model.moves)
+        check_invariants(w.connection)
