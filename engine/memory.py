@@ -1,5 +1,6 @@
 """What goes in and what comes out: memories, hits, recalls, collections."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,7 +59,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A memory that was found. `distance` counts differing bits; `similarity` is 1 - distance / D."""
+    """A memory that was found. `distance` counts differing bits; `similarity` is 1 - distance / D.
+
+    `score` is what hits are ordered by: the sum of `score_terms`, which name what each part came from; it is
+    None after a search, whose score is the similarity.
+    """
 
     memory_id: MemoryId
     key: str | None
@@ -69,20 +74,23 @@ class Hit:
     content: str
     attributes: dict[str, Any]
     created_at: datetime
+    score_terms: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recall(Sequence[Hit]):
-    """The hits of one recall, nearest first.
+    """The hits of one recall, best score first.
 
     `latency_ms`: from asking to having all hits, encoding included. `confident`: k hits came back, each
     within the collection's confidence distance, so that slower tiers were only asked by an exact search.
+    `unreachable`: tiers that could not be read, whose memories are missing here.
     """
 
     hits: tuple[Hit, ...]
     latency_ms: float
     confident: bool
     bits: int
+    unreachable: tuple[str, ...] = ()
 
     @property
     def unrelated(self) -> bool:
@@ -91,7 +99,8 @@ class Recall(Sequence[Hit]):
         Unrelated hypervectors differ in D/2 bits with a standard deviation of sqrt(D)/2: the nearest of a
         million is hardly ever 5 of them below. True without hits.
         """
-        return not self.hits or self.hits[0].distance > self.bits / 2 - 2.5 * self.bits**0.5
+        nearest = min((hit.distance for hit in self.hits), default=self.bits)
+        return nearest > self.bits / 2 - 2.5 * math.sqrt(self.bits)
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -123,7 +132,14 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class TierStats:
-    """What a tier holds; sizes in bytes, strength from 0 to 1."""
+    """What a tier holds, costs and answers, all tenants; sizes in bytes, strength from 0 to 1.
+
+    `capacity_used`: share of the capacity that the general eviction policy sets; None without one.
+    `monthly_cost`: dollars, at `price_per_tb_month`; None without a price. `latency_ms`: as measured; None
+    where nobody has. `accesses`: those counted while the tier held the memory. `due_now`: memories that
+    consolidation looks at next. `target_reached`: within capacity, and as fast as wanted, as far as either
+    is known; None where neither is.
+    """
 
     tier: Tier
     memories: int
@@ -133,3 +149,14 @@ class TierStats:
     index_bytes: int
     total_bytes: int
     segments: int
+    capacity_rows: int | None
+    capacity_bytes: int | None
+    capacity_used: float | None
+    latency_target_ms: float | None
+    latency_ms: float | None
+    price_per_tb_month: float | None
+    monthly_cost: float | None
+    accesses: int
+    accesses_today: int
+    due_now: int
+    target_reached: bool | None

@@ -16,22 +16,25 @@ from pydantic import TypeAdapter, ValidationError
 from engine.config import Settings
 from engine.database.errors import translate_errors
 from engine.database.parameters import PackedBits
-from engine.database.pool import Pool, make_pool
+from engine.database.pool import Pool, is_lost, make_pool
+from engine.database.unreachable import tiers_left_out
 from engine.doctor import Finding
 from engine.encoding import encode_query
 from engine.errors import InvalidArgument, TimedOut
 from engine.memory import MAX_SCROLL, Collection, Hit, Memory, MemoryId, Recall, Record, Tier, TierStats
+from engine.resilience import retried
 from engine.server import serve
 from engine.writing import Writer
 
 _HITS = (
-    "select memory_id, key, tier, distance, similarity, score, content, attributes, created_at"
+    "select memory_id, key, tier, distance, similarity, score, content, attributes, created_at, score_terms"
     " from mnemo.{}(%s, k => %s, collection => %s::text, context => %s::text, filter => %s, exact => %s)"
 )
 _RECALL, _SEARCH = _HITS.format("recall"), _HITS.format("search")
-_STATS = (
-    "select tier, memories, pinned, mean_strength, heap_bytes, index_bytes, total_bytes, segments"
-    " from mnemo.tier_stats"
+STATS = (
+    "select tier, memories, pinned, mean_strength, heap_bytes, index_bytes, total_bytes, segments,"
+    " capacity_rows, capacity_bytes, capacity_used, latency_target_ms, latency_ms, price_per_tb_month,"
+    " monthly_cost, accesses, accesses_today, due_now, target_reached from mnemo.tier_stats"
 )
 _TENANT = TypeAdapter[str](Annotated[str, Settings.model_fields["tenant"]])
 _DOCTOR = 'select "check", status, detail, advice from mnemo.doctor(%s)'
@@ -119,7 +122,10 @@ class Mnemo:
         where: Mapping[str, Any] | None = None,
         exact: bool = False,
     ) -> Recall:
-        """Return the k memories nearest to the query and note the access.
+        """Return the k memories with the best score for the query and note the access.
+
+        The score is the similarity, and with a context (that of the query, or the one all hits share) what
+        its last recalls predict as well; `exact` and the setting mnemo.learning = off leave that out.
 
         The query is a hypervector uint8[D/8], else `embedding` float32[d], else a text. `where` filters
         attributes with MongoDB's operators. `exact` compares every memory instead of asking the index.
@@ -230,13 +236,13 @@ class Mnemo:
         return await self._writer.collection(name, embedding=True)
 
     async def stats(self) -> list[TierStats]:
-        """Return what each tier holds, fastest first."""
+        """Return what each tier holds, costs and answers, fastest first."""
         with translate_errors():
             async with (
                 self._pool.connection() as connection,
                 connection.cursor(row_factory=class_row(TierStats)) as cursor,
             ):
-                await cursor.execute(_STATS)
+                await cursor.execute(STATS)
                 return await cursor.fetchall()
 
     async def doctor(self, deep: bool = False) -> list[Finding]:
@@ -300,22 +306,30 @@ class Mnemo:
         hdv: NDArray[np.uint8] = encode_query(query, embedding, how, context, self.bits)
         parameters = (PackedBits.of(hdv), wanted, collection, context, Jsonb(dict(where or {})), exact)
         limit_ms = self._settings.search.statement_timeout_ms
+
+        async def ask() -> tuple[tuple[Hit, ...], tuple[str, ...]]:
+            async with (
+                self._pool.connection() as connection,
+                connection.cursor(row_factory=class_row(Hit)) as cursor,
+            ):
+                with tiers_left_out(connection) as unreachable:
+                    await cursor.execute(statement, parameters)
+                return tuple(await cursor.fetchall()), tuple(unreachable)
+
         try:
             with translate_errors():
-                async with (
-                    asyncio.timeout(limit_ms / 1000 or None),
-                    self._pool.connection() as connection,
-                    connection.cursor(row_factory=class_row(Hit)) as cursor,
-                ):
-                    await cursor.execute(statement, parameters)
-                    hits = tuple(await cursor.fetchall())
+                async with asyncio.timeout(limit_ms / 1000 or None):
+                    # Done twice, a recall counts one access too many at worst.
+                    hits, unreachable = await retried(
+                        ask, is_lost, self._settings.resilience, self._pool.sleep
+                    )
         except TimeoutError as error:
             raise TimedOut(
                 f"the search took longer than {limit_ms} ms (search.statement_timeout_ms)"
             ) from error
         bound = int(how.confidence_distance * self.bits)
-        confident = len(hits) == wanted and hits[-1].distance <= bound
-        return Recall(hits, (time.perf_counter() - asked) * 1000, confident, self.bits)
+        confident = len(hits) == wanted and max(hit.distance for hit in hits) <= bound
+        return Recall(hits, (time.perf_counter() - asked) * 1000, confident, self.bits, unreachable)
 
 
 def _with(settings: Settings, dsn: str | None, data_dir: str | Path | None, tenant: str | None) -> Settings:

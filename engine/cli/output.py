@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.memory import Hit, Recall, TierStats
+from engine.memory import Hit, Recall
 
 _SHORTEST_KEY = 20
 _GAP = 2
@@ -58,6 +58,8 @@ def print_recall(console: Console, recall: Recall) -> None:
     if recall.hits:
         print_hits(console, [(h.tier, h.distance, h.similarity, h.key, h.content) for h in recall])
     console.print(summary(recall), style="dim", highlight=False)
+    if recall.unreachable:
+        notify(f"{' and '.join(recall.unreachable)} could not be read: memories there are missing here")
 
 
 def print_hits(console: Console, hits: Iterable[tuple[str, int, float, str | None, str]]) -> None:
@@ -96,26 +98,8 @@ def recall_as_json(recall: Recall) -> dict[str, Any]:
         "latency_ms": round(recall.latency_ms, 3),
         "confident": recall.confident,
         "unrelated": recall.unrelated,
+        "unreachable": list(recall.unreachable),
     }
-
-
-def print_tiers(console: Console, tiers: Iterable[TierStats]) -> None:
-    """Print what each tier holds."""
-    columns = ["memories", "pinned", "strength", "rows", "indexes", "total", "segments"]
-    rows = [
-        (
-            tier.tier,
-            f"{tier.memories:,}",
-            f"{tier.pinned:,}",
-            "-" if tier.mean_strength is None else f"{tier.mean_strength:.3f}",
-            size(tier.heap_bytes),
-            size(tier.index_bytes),
-            size(tier.total_bytes),
-            str(tier.segments),
-        )
-        for tier in tiers
-    ]
-    print_table(console, [("tier", False), *((title, True) for title in columns)], rows)
 
 
 def size(count: int) -> str:

@@ -1,6 +1,27 @@
 """Settings of one process: YAML file, environment, presets; see README.md beside this file."""
 
-from engine.config.sections import Embedded, Ingest, Install, Lifecycle, Logging, Pool, Search, Worker
+from engine.config.sections import (
+    Embedded,
+    Ingest,
+    Install,
+    Lifecycle,
+    Logging,
+    Pool,
+    Resilience,
+    Search,
+    Worker,
+)
 from engine.config.settings import Settings
 
-__all__ = ["Embedded", "Ingest", "Install", "Lifecycle", "Logging", "Pool", "Search", "Settings", "Worker"]
+__all__ = [
+    "Embedded",
+    "Ingest",
+    "Install",
+    "Lifecycle",
+    "Logging",
+    "Pool",
+    "Resilience",
+    "Search",
+    "Settings",
+    "Worker",
+]

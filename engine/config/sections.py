@@ -80,6 +80,29 @@ class Pool(Section):
         return _at_least(value, info, "min_size")
 
 
+class Resilience(Section):
+    """What to do while the database cannot be reached."""
+
+    retries: int = Field(
+        default=3, ge=0, le=100, description="further attempts to get a connection, or to repeat a search"
+    )
+    first_wait_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        le=60,
+        description="wait before the first of them, seconds; each next one doubles it",
+    )
+    longest_wait_seconds: float = Field(
+        default=60.0, ge=0, le=3600, description="longest wait between two attempts, seconds"
+    )
+    breaker_failures: int = Field(
+        default=5, ge=1, le=1000, description="failures in a row after which nothing is tried for a while"
+    )
+    breaker_reset_seconds: float = Field(
+        default=60.0, gt=0, le=3600, description="after which one caller tries again, seconds"
+    )
+
+
 class Search(Section):
     """How much work a recall does."""
 

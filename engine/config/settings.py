@@ -11,7 +11,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from engine.config.presets import Preset
 from engine.config.problems import describe
-from engine.config.sections import Embedded, Ingest, Install, Lifecycle, Logging, Pool, Search, Worker
+from engine.config.sections import (
+    Embedded,
+    Ingest,
+    Install,
+    Lifecycle,
+    Logging,
+    Pool,
+    Resilience,
+    Search,
+    Worker,
+)
 from engine.config.sources import EnvironmentSource, FileSource, PresetSource, layers
 from engine.errors import InvalidConfiguration
 
@@ -59,6 +69,7 @@ class Settings(BaseSettings):
     install: Install = Field(default_factory=Install)
     embedded: Embedded = Field(default_factory=Embedded)
     pool: Pool = Field(default_factory=Pool)
+    resilience: Resilience = Field(default_factory=Resilience)
     search: Search = Field(default_factory=Search)
     ingest: Ingest = Field(default_factory=Ingest)
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)

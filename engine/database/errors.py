@@ -23,6 +23,7 @@ _TIMED_OUT = {"57014", "55P03"}
 _CONFLICTS = {"40001", "40P01"}
 # Shutting down, crashed, starting up, out of connections.
 _UNREACHABLE = {"57P01", "57P02", "57P03", "53300"}
+_CORRUPT = {"XX001", "XX002"}
 _NOT_INSTALLED = {"3F000", "42883", "42P01"}
 
 
@@ -52,7 +53,8 @@ def translated(error: Exception) -> MnemoError | None:
         return Conflict(message)
     if error.sqlstate is None or error.sqlstate[:2] == "08" or error.sqlstate in _UNREACHABLE:
         return ConnectionFailed(message)
-    if isinstance(error, psycopg.OperationalError):
+    # A file that is gone or cannot be read is an operational error, one with wrong content an internal one.
+    if isinstance(error, psycopg.OperationalError) or error.sqlstate in _CORRUPT:
         return MnemoError(f"the server could not do it: {message}")
     return None
 

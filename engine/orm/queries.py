@@ -104,11 +104,14 @@ class Hits:
         self.content: ColumnElement[str] = rows.c.content
         self.attributes: ColumnElement[dict[str, Any]] = rows.c.attributes
         self.created_at: ColumnElement[datetime] = rows.c.created_at
+        self.score_terms: ColumnElement[dict[str, float] | None] = rows.c.score_terms
 
     def select(
         self,
-    ) -> Select[UUID, str | None, str, int, float, float, str, dict[str, Any], datetime]:
-        """Return a query for all columns, nearest first."""
+    ) -> Select[
+        UUID, str | None, str, int, float, float, str, dict[str, Any], datetime, dict[str, float] | None
+    ]:
+        """Return a query for all columns, best score first."""
         return select(
             self.memory_id,
             self.key,
@@ -119,7 +122,8 @@ class Hits:
             self.content,
             self.attributes,
             self.created_at,
-        ).order_by(self.distance, self.memory_id)
+            self.score_terms,
+        ).order_by(self.score.desc(), self.distance, self.memory_id)
 
 
 def search(
@@ -193,5 +197,6 @@ def _hits(
             column("content", Text()),
             column("attributes", JSONB()),
             column("created_at", DateTime(timezone=True)),
+            column("score_terms", JSONB()),
         )
     )

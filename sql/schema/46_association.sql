@@ -26,6 +26,20 @@ comment on column mnemo.focus.memory_ids is 'Last recalled first; at most associ
 comment on column mnemo.focus.seen is 'When each of them was last recalled.';
 comment on column mnemo.focus.at is 'Of the last recall that was learned from.';
 
+-- What mnemo.recall returns.
+create type mnemo.hit as (
+    memory_id   uuid,
+    key         text,
+    tier        text,
+    distance    integer,
+    similarity  double precision,
+    score       double precision,
+    content     text,
+    attributes  jsonb,
+    created_at  timestamptz,
+    score_terms jsonb
+);
+
 insert into mnemo.setting (name, value, description) values
     ('association_gain', 0.1, 'share of the missing weight that one more access together adds to an association'),
     ('association_half_life_days', 7, 'days after which an association that is not renewed has half its weight'),

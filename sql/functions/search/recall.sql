@@ -1,4 +1,6 @@
--- mnemo.search, and the access of each hit recorded in mnemo.access_log: one row, no lock, nothing to wait for.
+-- mnemo.search, ranked by what this context's recent recalls predict (mnemo.rerank) unless exact or mnemo.learning is
+-- off, and the access of each hit recorded in mnemo.access_log: one row, no lock, nothing to wait for.
+-- score_terms: what the score is the sum of. In order of score, then of distance and id.
 create or replace function mnemo.recall(
     query      bit varying,
     k          integer default 10,
@@ -15,7 +17,8 @@ create or replace function mnemo.recall(
     score      double precision,
     content    text,
     attributes jsonb,
-    created_at timestamptz
+    created_at timestamptz,
+    score_terms jsonb
 )
 language plpgsql volatile
 rows 10
@@ -23,16 +26,23 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_ids uuid[] := '{}';
+    v_tenant  text := mnemo.tenant();
+    v_context text := recall.context;
+    v_hits    mnemo.hit[];
 begin
-    for memory_id, key, tier, distance, similarity, score, content, attributes, created_at in
-        select * from mnemo.search(recall.query, recall.k, recall.collection, recall.context, recall.filter, recall.exact)
-    loop
-        v_ids := v_ids || memory_id;
-        return next;
-    end loop;
-    if v_ids <> '{}' then
-        insert into mnemo.access_log (at, memory_ids) values (mnemo.now(), v_ids);
+    v_hits := array(
+        select row(s.memory_id, s.key, s.tier, s.distance, s.similarity, s.score, s.content, s.attributes, s.created_at,
+                   jsonb_build_object('similarity', s.similarity))::mnemo.hit
+        from mnemo.search(recall.query, recall.k, recall.collection, recall.context, recall.filter, recall.exact) as s);
+    if recall.exact is not true and v_hits <> '{}' and mnemo.learning()
+       and exists (select from mnemo.focus f where f.tenant = v_tenant and (v_context is null or f.context = v_context)) then
+        select r.hits, r.shared into v_hits, v_context
+        from mnemo.rerank(v_hits, recall.query, recall.k, recall.collection, recall.context, recall.filter) as r;
     end if;
+    if v_hits <> '{}' then
+        insert into mnemo.access_log (at, memory_ids, tenant, context)
+        values (mnemo.now(), array(select h.memory_id from unnest(v_hits) as h), v_tenant, v_context);
+    end if;
+    return query select h.* from unnest(v_hits) as h;
 end
 $$;

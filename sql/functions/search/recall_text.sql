@@ -15,7 +15,8 @@ create or replace function mnemo.recall_text(
     score      double precision,
     content    text,
     attributes jsonb,
-    created_at timestamptz
+    created_at timestamptz,
+    score_terms jsonb
 )
 language sql volatile
 rows 10

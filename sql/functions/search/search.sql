@@ -2,6 +2,8 @@
 -- nothing, so it can run on a replica. Tiers are searched hot, warm, cold; the search stops after a tier when all
 -- k hits are within the confidence distance of the collection, unless exact is asked for. exact compares every memory.
 -- When k memories match, k come back. MN001 wrong length, MN002 k out of 1 to 4,096, MN003 filter, MN004 collection.
+-- A tier whose files cannot be read is left out, with a warning of SQLSTATE 01MN1 that names it. score_terms is null:
+-- the score is the similarity.
 create or replace function mnemo.search(
     query      bit varying,
     k          integer default 10,
@@ -18,7 +20,8 @@ create or replace function mnemo.search(
     score      double precision,
     content    text,
     attributes jsonb,
-    created_at timestamptz
+    created_at timestamptz,
+    score_terms jsonb
 )
 language plpgsql stable
 rows 10
@@ -57,14 +60,19 @@ begin
     v_count := greatest(mnemo.ef_search(), 2 * k);
 
     foreach v_tier in array array['hot', 'warm', 'cold'] loop
-        -- mnemo.memory is locked here, before any partition, as everyone does: the end of a bulk load locks it first.
-        continue when not case v_tier
-            when 'cold' then exists (select from mnemo.memory m where m.segment > 1)
-            when 'warm' then exists (select from mnemo.memory m where m.segment < 2 and m.segment <> 0)
-            else true
+        begin
+            -- mnemo.memory is locked here, before any partition, as everyone does: the end of a bulk load locks it first.
+            if v_tier = 'warm' then
+                continue when not exists (select from mnemo.memory m where m.segment < 2 and m.segment <> 0);
+            elsif v_tier = 'cold' then
+                continue when not exists (select from mnemo.memory m where m.segment > 1);
+            end if;
+            v_found := mnemo.nearest_in_tier(query, v_tier, v_tenant, search.collection, search.context,
+                                             coalesce(search.filter, '{}'), v_path, coalesce(search.exact, false), v_count, k);
+        exception when system_error or data_corrupted or index_corrupted then
+            perform mnemo.warn_unreachable(v_tier, sqlerrm);
+            continue;
         end;
-        v_found := mnemo.nearest_in_tier(query, v_tier, v_tenant, search.collection, search.context,
-                                         coalesce(search.filter, '{}'), v_path, coalesce(search.exact, false), v_count, k);
         if v_nearest = '{}' then
             v_nearest := v_found;
         else
@@ -77,13 +85,29 @@ begin
         exit when not coalesce(search.exact, false) and cardinality(v_nearest) = k and v_nearest[k].distance <= v_confident;
     end loop;
 
+    begin
+        -- Materialized, so that either all rows are returned or none.
+        return query
+        with hit as materialized (
+            select m.id, m.key, mnemo.tier_of_segment(m.segment) as tier, n.distance, m.content, m.attributes, m.created_at
+            from unnest(v_nearest) as n
+            join mnemo.memory m on m.segment = n.segment and m.bucket = n.bucket and m.id = n.id
+        )
+        select h.id, h.key, h.tier, h.distance, 1 - h.distance::double precision / {bits},
+               1 - h.distance::double precision / {bits}, h.content, h.attributes, h.created_at, null::jsonb
+        from hit h
+        order by h.distance, h.id;
+        return;
+    exception when system_error or data_corrupted or index_corrupted then
+        -- That statement opens every partition, also those that no hit is in.
+        null;
+    end;
     return query
-    select m.id, m.key,
-           mnemo.tier_of_segment(m.segment),
-           n.distance, 1 - n.distance::double precision / {bits}, 1 - n.distance::double precision / {bits},
-           m.content, m.attributes, m.created_at
-    from unnest(v_nearest) as n
-    join mnemo.memory m on m.segment = n.segment and m.bucket = n.bucket and m.id = n.id
+    select m.id, m.key, mnemo.tier_of_segment(m.segment), n.distance, 1 - n.distance::double precision / {bits},
+           1 - n.distance::double precision / {bits}, m.content, m.attributes, m.created_at, null::jsonb
+    from mnemo.read_memories(array(select n.id from unnest(v_nearest) as n),
+                             array(select mnemo.tier_of_segment(n.segment) from unnest(v_nearest) as n)) as m
+    join unnest(v_nearest) as n on n.id = m.id
     order by n.distance, n.id;
 end
 $$;

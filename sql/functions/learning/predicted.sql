@@ -1,0 +1,31 @@
+-- What the recalls of a context within p_window before p_at predict, the most likely first, at most p_count.
+-- A recent access of a predicts b with weight(a, b), decayed since it was learned, times 1 - age / p_window, age being
+-- that of the access. Several predict together, as independent causes do: 1 - (1 - p1)(1 - p2)...
+-- The ids may be of memories that are forgotten by now.
+create or replace function mnemo.predicted(
+    p_tenant text, p_context text, p_at timestamptz, p_window interval, p_count integer
+) returns table (memory_id uuid, prediction double precision)
+language sql stable
+rows 16
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+    select p.b, p.prediction
+    from (select l.b, 1 - exp(sum(ln(greatest(1 - l.part, 1e-12)))) as prediction
+          from (select s.b,
+                       mnemo.strength_at(s.weight, s.at, p_at,
+                                         make_interval(secs => 86400 * mnemo.setting('association_half_life_days')))
+                       * (1 - greatest(extract(epoch from p_at) - extract(epoch from u.seen), 0)
+                              / extract(epoch from p_window))::double precision as part
+                from mnemo.focus f
+                cross join unnest(f.memory_ids, f.seen) as u (id, seen)
+                join mnemo.association s on s.tenant = p_tenant and s.context = p_context and s.a = u.id
+                where f.tenant = p_tenant and f.context = p_context and u.seen > p_at - p_window) as l
+          group by l.b) as p
+    where p.prediction > 0
+    order by p.prediction desc, p.b
+    limit p_count
+$$;
