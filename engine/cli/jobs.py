@@ -1,6 +1,6 @@
 """mnemo jobs."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -8,6 +8,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from rich.console import Console
+from rich.text import Text
 
 from engine.cli.options import with_settings
 from engine.cli.output import as_line, print_json, print_table
@@ -61,38 +62,40 @@ def command(settings: Settings, action: str, name: str | None, json: bool) -> No
 
 
 def _print_status(console: Console, jobs: list[Row]) -> None:
-    columns = [("job", False), ("every", True), ("state", False), ("next run", False), ("last run", False)]
-    columns += [("seconds", True), ("work", True), ("failures", True), ("good", True), ("reason", False)]
+    columns = [("job", False), ("every", True), ("state", False), ("next", True), ("last", True)]
+    columns += [("seconds", True), ("work", True), ("success", True)]
     rows = [
         (
             job["name"],
-            _interval(job["every"]),
+            _duration(job["every"]),
             job["state"],
-            _time(job["next_run_at"] if job["enabled"] else None),
-            _time(job["last_started_at"]),
+            _distance(job["next_run_at"] if job["enabled"] else None),
+            _distance(job["last_started_at"]),
             "-" if job["last_seconds"] is None else f"{job['last_seconds']:.3f}",
             "-" if job["last_work"] is None else f"{job['last_work']:,}",
-            str(job["failures"]),
             "-" if job["success_rate"] is None else f"{job['success_rate']:.0%}",
-            as_line(job["disabled_reason"] or job["last_error"] or ""),
         )
         for job in jobs
     ]
     print_table(console, columns, rows)
+    for job in jobs:
+        reason = job["disabled_reason"] or job["last_error"]
+        if reason is not None:
+            line = Text(f"{job['name']}: ", style="bold")
+            console.print(line.append(as_line(reason), style="default"), soft_wrap=True)
 
 
 def _print_runs(console: Console, runs: list[Row]) -> None:
     columns = [("run", True), ("started", False), ("state", False), ("steps", True), ("work", True)]
-    columns += [("seconds", True), ("worker", False), ("error", False)]
+    columns += [("seconds", True), ("error", False)]
     rows = [
         (
             str(run["run"]),
-            _time(run["started_at"]),
+            run["started_at"].astimezone().strftime("%Y-%m-%d %H:%M:%S"),
             run["state"],
             f"{run['steps']:,}",
             f"{run['work']:,}",
             f"{run['seconds']:.3f}",
-            as_line(run["worker"]),
             as_line(run["error"] or ""),
         )
         for run in runs
@@ -100,13 +103,16 @@ def _print_runs(console: Console, runs: list[Row]) -> None:
     print_table(console, columns, rows)
 
 
-def _time(at: datetime | None) -> str:
-    return "-" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def _distance(at: datetime | None) -> str:
+    if at is None:
+        return "-"
+    ahead = at - datetime.now(UTC)
+    return f"in {_duration(ahead)}" if ahead > timedelta() else f"{_duration(-ahead)} ago"
 
 
-def _interval(every: timedelta) -> str:
-    seconds = every.total_seconds()
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length and seconds % length == 0:
-            return f"{seconds // length:.0f} {unit}"
-    return f"{seconds:g} s"
+def _duration(length: timedelta) -> str:
+    seconds = length.total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size or seconds == size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds:.2g} s"

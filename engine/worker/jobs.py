@@ -21,7 +21,10 @@ _STEP = (
     "select job, run, outcome, work, extract(epoch from next_due_at - mnemo.now())::float8 as due_in"
     " from mnemo.run_job_step(%s)"
 )
-_RUN = "select steps, work, seconds, error from mnemo.job_run where run = %s"
+_RUN = (
+    "select r.steps, r.work, r.seconds, r.error, j.enabled"
+    " from mnemo.job_run r join mnemo.job j on j.name = r.job where r.run = %s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +120,21 @@ class JobService:
         if row is None:
             # Removed meanwhile, with its job.
             return
-        steps, work, seconds, error = row
-        self.failed += step.outcome == "failed"
-        # A job that found nothing to do, as most do most of the time, is not news.
-        level = logging.WARNING if error else logging.INFO if work else logging.DEBUG
+        steps, work, seconds, error, enabled = row
+        if error is not None:
+            self.failed += 1
+            level = logging.WARNING if enabled else logging.ERROR
+        else:
+            # A job that found nothing to do, as most do most of the time, is not news.
+            level = logging.INFO if work else logging.DEBUG
+        outcome = "" if error is None else f": {error}" if enabled else f", and the job is disabled: {error}"
         known = {"job": step.job, "run": step.run, "state": step.outcome, "steps": steps, "work": work}
         logger.log(
             level,
             "job %s: run %d %s, %d steps, work %d, %.3f s%s",
             *known.values(),
             seconds,
-            f": {error}" if error else "",
+            outcome,
             extra={**known, "seconds": round(seconds, 6)},
         )
 

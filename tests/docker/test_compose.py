@@ -9,6 +9,8 @@ import pytest
 import yaml
 from jsonschema.validators import validator_for
 
+from engine.config import Worker
+
 DOCKER = Path(__file__).parents[2] / "docker"
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -56,6 +58,14 @@ def test_the_schema_is_installed_once_the_server_listens() -> None:
     check = SERVICES["database"]["healthcheck"]["test"]
     assert check[:2] == ["CMD", "pg_isready"]
     assert "--host=127.0.0.1" in check
+
+
+def test_the_worker_starts_once_the_schema_is_there_and_has_time_to_stop() -> None:
+    worker = SERVICES["worker"]
+    assert worker["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+    assert worker["image"] == SERVICES["migrate"]["image"]
+    assert worker["environment"]["MNEMO_DSN"] == SERVICES["migrate"]["environment"]["MNEMO_DSN"]
+    assert float(worker["stop_grace_period"].removesuffix("s")) > Worker().grace_seconds
 
 
 @pytest.mark.parametrize("name", SERVICES)

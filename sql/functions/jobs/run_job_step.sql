@@ -37,7 +37,6 @@ begin
     select r.run into v_run from mnemo.job_run r where r.job = v_job.name and r.state = 'running';
     if not found then
         insert into mnemo.job_run (job, started_at, worker) values (v_job.name, mnemo.now(), v_worker) returning run into v_run;
-        update mnemo.job j set last_step_at = clock_timestamp() where j.name = v_job.name;
         run := v_run;
         outcome := 'opened';
         perform mnemo.injection_point('job.opened');
