@@ -1,27 +1,90 @@
 """mnemo stats."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import click
+import psycopg
 from rich.console import Console
 
 from engine.cli.options import with_settings
-from engine.cli.output import print_json, print_tiers
-from engine.cli.session import with_mnemo
+from engine.cli.output import as_line, print_json, print_table, size
+from engine.cli.overview import (
+    BUS_COLUMNS,
+    Overview,
+    Row,
+    bus_cells,
+    in_words,
+    policy_in_words,
+    read_overview,
+)
+from engine.cli.session import kept_server
 from engine.config import Settings
-from engine.mnemo import Mnemo
+from engine.database.errors import translate_errors
+from engine.memory import TierStats
+
+_TIER_COLUMNS = (
+    "memories", "pinned", "strength", "total", "segments", "used", "due", "accesses", "$/month", "target",
+)  # fmt: skip
 
 
 @click.command()
 @click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @with_settings
 def command(settings: Settings, json: bool) -> None:
-    """Show what each tier holds.
+    """Show what each tier holds, the jobs, the event bus and the policies.
 
-    Memories of all tenants; strength is the mean, from 0 to 1.
+    Memories of all tenants. Strength is the mean, from 0 to 1; used is the share of the capacity that a
+    policy sets; due counts memories that consolidation looks at next; accesses are those counted so far.
     """
-    tiers = with_mnemo(settings, Mnemo.stats)
+    served = kept_server(settings)
+    with (
+        translate_errors(),
+        psycopg.connect(served.dsn, autocommit=True, application_name="mnemo stats") as connection,
+    ):
+        overview = read_overview(connection)
     if json:
-        print_json({"tiers": [asdict(tier) for tier in tiers]})
+        print_json(asdict(overview))
     else:
-        print_tiers(Console(), tiers)
+        _print(Console(), overview)
+
+
+def _print(console: Console, overview: Overview) -> None:
+    _print_tiers(console, overview.tiers)
+    console.print()
+    columns = [("job", False), ("state", False), ("every", False), ("seconds", True), ("reason", False)]
+    print_table(console, columns, [_job(job) for job in overview.jobs])
+    if overview.bus:
+        console.print()
+        print_table(console, BUS_COLUMNS, map(bus_cells, overview.bus))
+    console.print()
+    rows = [
+        (p["name"], p["kind"], "on" if p["enabled"] else "off", policy_in_words(p)) for p in overview.policies
+    ]
+    print_table(console, [(title, False) for title in ("policy", "kind", "", "rule")], rows)
+
+
+def _print_tiers(console: Console, tiers: Iterable[TierStats]) -> None:
+    rows = [
+        (
+            tier.tier,
+            f"{tier.memories:,}",
+            f"{tier.pinned:,}",
+            "-" if tier.mean_strength is None else f"{tier.mean_strength:.3f}",
+            size(tier.total_bytes),
+            str(tier.segments),
+            "-" if tier.capacity_used is None else f"{tier.capacity_used:.1%}",
+            f"{tier.due_now:,}",
+            f"{tier.accesses:,}",
+            "-" if tier.monthly_cost is None else f"{tier.monthly_cost:,.2f}",
+            {True: "reached", False: "missed", None: "-"}[tier.target_reached],
+        )
+        for tier in tiers
+    ]
+    print_table(console, [("tier", False), *((title, True) for title in _TIER_COLUMNS)], rows)
+
+
+def _job(job: Row) -> tuple[str, ...]:
+    seconds = "-" if job["last_seconds"] is None else f"{job['last_seconds']:.3f}"
+    reason = as_line(job["disabled_reason"] or (job["last_error"] if job["failures"] else None) or "")
+    return job["name"], job["state"], in_words(job["every"]), seconds, reason

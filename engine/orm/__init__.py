@@ -3,19 +3,43 @@
 from engine.orm.classes import Activity, Base, Collection, Memory, Segment, StoredMemory, Tier, TierStats
 from engine.orm.engines import create_async_engine, create_engine
 from engine.orm.hypervector import HammingDistance, Hypervector
+from engine.orm.lifecycle import (
+    Association,
+    BusLag,
+    DailyAccesses,
+    DeadLetter,
+    Job,
+    JobRun,
+    JobStatus,
+    Move,
+    Policy,
+    PolicyChange,
+    TierPrice,
+)
 from engine.orm.queries import Hits, nearest, recall, recall_text, search
 
 __all__ = [
     "Activity",
+    "Association",
     "Base",
+    "BusLag",
     "Collection",
+    "DailyAccesses",
+    "DeadLetter",
     "HammingDistance",
     "Hits",
     "Hypervector",
+    "Job",
+    "JobRun",
+    "JobStatus",
     "Memory",
+    "Move",
+    "Policy",
+    "PolicyChange",
     "Segment",
     "StoredMemory",
     "Tier",
+    "TierPrice",
     "TierStats",
     "create_async_engine",
     "create_engine",

@@ -104,6 +104,9 @@ class Activity(ReadOnly, Base):
     access_count: Mapped[int] = mapped_column(BigInteger)
     tier: Mapped[str]
     tenant: Mapped[str]
+    collection: Mapped[str]
+    tier_accesses: Mapped[int]
+    expires_at: Mapped[datetime | None]
 
 
 class StoredMemory(ReadOnly, Base):
@@ -177,10 +180,11 @@ class Segment(ReadOnly, Base):
     state: Mapped[str]
     relation: Mapped[str]
     created_at: Mapped[datetime]
+    announced_at: Mapped[datetime | None]
 
 
 class TierStats(ReadOnly, Base):
-    """The view mnemo.tier_stats: memories, bytes and mean strength of each tier, all tenants."""
+    """The view mnemo.tier_stats: what each tier holds, costs and answers, all tenants."""
 
     __tablename__ = "tier_stats"
 
@@ -192,6 +196,17 @@ class TierStats(ReadOnly, Base):
     index_bytes: Mapped[int] = mapped_column(BigInteger)
     total_bytes: Mapped[int] = mapped_column(BigInteger)
     segments: Mapped[int] = mapped_column(BigInteger)
+    capacity_rows: Mapped[int | None] = mapped_column(BigInteger)
+    capacity_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    capacity_used: Mapped[float | None]
+    latency_target_ms: Mapped[float | None]
+    latency_ms: Mapped[float | None]
+    price_per_tb_month: Mapped[float | None]
+    monthly_cost: Mapped[float | None]
+    accesses: Mapped[int] = mapped_column(BigInteger)
+    accesses_today: Mapped[int] = mapped_column(BigInteger)
+    due_now: Mapped[int] = mapped_column(BigInteger)
+    target_reached: Mapped[bool | None]
 
 
 def _refuse(mapper: Mapper[Any], connection: Connection, target: object) -> None:

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import inspect
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
+from engine import orm
 from engine.orm import (
     Activity,
     Base,
@@ -17,8 +18,11 @@ from engine.orm import (
 )
 
 DIALECT = create_engine().dialect
-VIEWS: tuple[type[Base], ...] = (Memory, TierStats)
-TABLES: tuple[type[Base], ...] = (StoredMemory, Activity, Collection, Tier, Segment)
+VIEWS: tuple[type[Base], ...] = (Memory, TierStats, orm.JobStatus, orm.BusLag, orm.DeadLetter)
+TABLES: tuple[type[Base], ...] = (
+    StoredMemory, Activity, Collection, Tier, Segment, orm.Policy, orm.PolicyChange, orm.Move,
+    orm.DailyAccesses, orm.Job, orm.JobRun, orm.TierPrice, orm.Association,
+)  # fmt: skip
 
 
 def described(columns: list[ReflectedColumn]) -> dict[str, tuple[str, bool]]:
