@@ -1,9 +1,9 @@
-"""The rules by which memories strengthen, fade and move, in plain Python. Times and spans are microseconds."""
+"""The rules by which memories strengthen, fade and move, in plain Python. Times are in microseconds."""
 
 import heapq
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
@@ -82,6 +82,7 @@ class Model:
     memories: dict[UUID, Remembered] = field(default_factory=dict)
     log: list[tuple[int, list[UUID]]] = field(default_factory=list)
     moves: list[tuple[UUID, str, str, str]] = field(default_factory=list)
+    _found: dict[tuple[str, str, str], Policy | None] = field(default_factory=dict)
 
     # What a user does.
 
@@ -129,7 +130,7 @@ class Model:
     def _decayed(self, strength: float, span: int) -> float:
         if strength < 1e-12:
             return 0.0
-        return strength * 0.5 ** min(64, (max(span, 0) / 1e6) / (self.half_life / 1e6))
+        return strength * math.pow(0.5, min(64, (max(span, 0) / 1e6) / (self.half_life / 1e6)))
 
     def _access(self, memory: Remembered, times: list[int]) -> None:
         strength, at = memory.ltp, memory.ltp_at
@@ -147,14 +148,29 @@ class Model:
 
     def policy(self, kind: str, tier: str, collection: str) -> Policy | None:
         """Return the rule of this kind that applies: the collection's own before the general one."""
-        found = [
-            p
-            for p in self.policies.values()
-            if p.kind == kind
-            and (p.tier == tier or (kind == "ttl" and p.tier is None))
-            and p.collection in (None, collection)
-        ]
-        return min(found, key=lambda p: (p.collection is None, p.tier is None), default=None)
+        asked = (kind, tier, collection)
+        if asked not in self._found:
+            found = [
+                p
+                for p in self.policies.values()
+                if p.kind == kind
+                and (p.tier == tier or (kind == "ttl" and p.tier is None))
+                and p.collection in (None, collection)
+            ]
+            self._found[asked] = min(
+                found, key=lambda p: (p.collection is None, p.tier is None), default=None
+            )
+        return self._found[asked]
+
+    def add(self, policy: Policy) -> None:
+        """Put a policy in force, instead of the one of that name."""
+        self.policies[policy.name] = policy
+        self._found.clear()
+
+    def remove(self, name: str) -> Policy:
+        """Take a policy out of force and return it."""
+        self._found.clear()
+        return self.policies.pop(name)
 
     def leaves_at(self, memory: Remembered) -> int | None:
         """Return when its strength or disuse ends its stay, if nobody uses it again."""
@@ -252,7 +268,7 @@ class Model:
         rules = [p for p in self.policies.values() if p.kind == "eviction"]
         for rule in sorted(rules, key=lambda p: (p.tier, p.collection is None, p.collection)):
             assert rule.capacity is not None
-            counted = [m for m in self._governed(rule)]
+            counted = list(self._governed(rule))
             surplus = len(counted) - rule.capacity
             if surplus > 0:
                 free = (m for m in counted if not m.pinned and m.entered_at + rule.stay <= self.now)
@@ -264,9 +280,7 @@ class Model:
         return 0
 
     def _governed(self, rule: Policy) -> Iterator[Remembered]:
-        own = {
-            p.collection for p in self.policies.values() if p.kind == "eviction" and p.tier == rule.tier
-        }
+        own = {p.collection for p in self.policies.values() if p.kind == "eviction" and p.tier == rule.tier}
         for memory in self.memories.values():
             general = rule.collection is None and memory.collection not in own
             if memory.tier == rule.tier and (general or memory.collection == rule.collection):
@@ -287,7 +301,3 @@ class Model:
 
     def _enter(self, memory: Remembered, tier: str) -> None:
         memory.tier, memory.entered_at, memory.tier_accesses = tier, self.now, 0
-
-    def copied(self, memory: UUID) -> Remembered:
-        """Return what a memory is like now."""
-        return replace(self.memories[memory])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import numpy as np
 import psycopg
 
 from tests.lifecycle.model import Model, Policy
-from tests.support.memories import Draft, bulk_load, remember_all
+from tests.support.memories import Draft, Vectors, bulk_load, remember_all
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -35,12 +36,17 @@ _QUERY = _STATE.format(
 )
 
 
+def vector(rng: Random) -> Vectors:
+    """Draw a hypervector of 1,024 bits."""
+    return np.frombuffer(rng.randbytes(128), np.uint8)
+
+
 class World:
     """Does everything twice: in the database, and in the model."""
 
     def __init__(self, connection: Connection, seed: int = 0) -> None:
         self.connection = connection
-        self.rng = np.random.default_rng(seed)
+        self.rng = Random(seed)
         self.model = Model(_ZERO)
         self._set_clock()
 
@@ -115,7 +121,7 @@ class World:
                     "select mnemo.add_ttl_policy(%s, %s::interval, %s, %s)",
                     p.name, span["after"], p.collection, p.tier,
                 )  # fmt: skip
-        self.model.policies[p.name] = p
+        self.model.add(p)
 
     def remove(self, name: str) -> None:
         """Remove a policy."""
@@ -125,7 +131,7 @@ class World:
             "eviction": "select mnemo.remove_eviction_policy(%s)",
             "ttl": "select mnemo.remove_ttl_policy(%s)",
         }
-        self.do(calls[self.model.policies.pop(name).kind], name)
+        self.do(calls[self.model.remove(name).kind], name)
 
     def compare(self, *, exact: bool = True) -> None:
         """Fail, naming a memory, where the database differs; deadlines only where `exact`."""

@@ -12,6 +12,33 @@ _VIOLATIONS = {
         " on a.bucket = m.bucket and a.id = m.id and a.segment = m.segment and a.tenant = m.tenant"
         " where a.id is null"
     ),
+    "an activity row says whose memory it is": (
+        "select m.id from mnemo.memory m join mnemo.activity a on a.bucket = m.bucket and a.id = m.id"
+        " where (a.tenant, a.collection) is distinct from (m.tenant, m.collection)"
+    ),
+    "a pinned memory is never due, and never expires": (
+        "select id from mnemo.activity where pinned and coalesce(due_at, expires_at) is not null"
+    ),
+    # Strength is single precision: an access may lose its last bit, which is less than a second.
+    "no scan comes too late for a memory that is to move": (
+        "select a.id from mnemo.activity a"
+        " cross join (select value * interval '1 day' as half_life from mnemo.setting"
+        "  where name = 'half_life_days') as h"
+        " cross join lateral (select p.rule, p.after, p.minimum_stay,"
+        "  coalesce(p.threshold, t.leaves_below) as threshold"
+        "  from mnemo.policy p join mnemo.tier t using (tier) where p.kind = 'tier' and p.enabled"
+        "  and p.tier = a.tier and coalesce(p.collection, a.collection) = a.collection"
+        "  order by p.collection is null limit 1) as r"
+        " where not a.pinned and not exists (select from mnemo.stale_deadline)"
+        " and coalesce(a.due_at, 'infinity') - interval '1 second'"
+        "  > greatest(a.entered_tier_at + r.minimum_stay, case r.rule"
+        "   when 'idle' then greatest(a.last_access, a.entered_tier_at) + r.after"
+        "   else a.ltp_at + h.half_life * log(2, greatest(a.ltp / r.threshold, 1)::numeric)::float8 end)"
+    ),
+    "promotion looks at memories that are there": (
+        "select c.id from mnemo.accessed c left join mnemo.activity a on a.bucket = c.bucket and a.id = c.id"
+        " where a.id is null"
+    ),
     "an activity row has its memory": (
         "select a.id from mnemo.activity a left join mnemo.memory m"
         " on m.bucket = a.bucket and m.id = a.id and m.segment = a.segment where m.id is null"
