@@ -14,6 +14,7 @@ from tests.benchmarks.flat import Faiss, one_thread
 from tests.benchmarks.indexes import exact, index
 from tests.benchmarks.ingesting import ingesting
 from tests.benchmarks.known import known
+from tests.benchmarks.moving import moving
 from tests.benchmarks.options import Options, parse
 from tests.benchmarks.ours import Hot
 from tests.benchmarks.searches import curves, filters, search
@@ -61,6 +62,8 @@ async def measure(
         rows += await known(stage, options)
     if "ingest" in asked:
         rows += ingesting(stage, corpus, options)
+    if "moves" in asked:
+        rows += await moving(stage, corpus, options)
     return rows, drawn, dsn
 
 

@@ -20,8 +20,10 @@ from tests.support.catalog import snapshot
 from tests.support.databases import Databases
 from tests.support.direct import build
 
-NEXT = "0002"
+HEAD = migrate.heads()[0]
+NEXT = f"{int(HEAD) + 1:04}"
 TABLE = "create table mnemo.example (width bit({bits}), note text default '100 % :sure');\n"
+ALTERED = "comment on table mnemo.ingest is 'Altered, not made anew.';\n"
 FUNCTION = (
     "create or replace function mnemo.example() returns bigint language sql stable\n"
     "set search_path = pg_catalog, pg_temp as $$ select count(*) from mnemo.memory $$;\n"
@@ -30,21 +32,22 @@ FUNCTION = (
 
 @pytest.fixture
 def trees(tmp_path: Path) -> tuple[Path, Path]:
-    """Copies of sql/ and migrations/ in which a revision after the newest one adds a table and a function."""
+    """Copies of sql/ and migrations/ in which a revision after the newest one adds and alters tables."""
     tree, migrations = tmp_path / "sql", tmp_path / "migrations"
     shutil.copytree(source_dir("sql"), tree)
     shutil.copytree(source_dir("migrations"), migrations)
-    (head,) = migrate.heads()
-    freeze(head, tree, migrations / "frozen")
+    freeze(HEAD, tree, migrations / "frozen")
 
     (tree / "schema" / "99_example.sql").write_text(TABLE, encoding="utf-8")
+    with (tree / "schema" / "45_ingest.sql").open("a", encoding="utf-8") as file:
+        file.write(ALTERED)
     (tree / "functions" / "example").mkdir()
     (tree / "functions" / "example" / "example.sql").write_text(FUNCTION, encoding="utf-8")
     (tree / "functions" / "algebra" / "similarity.sql").unlink()
     change = migrations / "frozen" / NEXT / "change.sql"
     change.parent.mkdir()
     drop = "drop function mnemo.similarity(bit, bit);\n"
-    change.write_text(TABLE + drop, encoding="utf-8")
+    change.write_text(ALTERED + drop, encoding="utf-8")
 
     config = Config()
     config.set_main_option("script_location", str(migrations))
@@ -54,6 +57,7 @@ def trees(tmp_path: Path) -> tuple[Path, Path]:
     command.revision(config, "an example", rev_id=NEXT)
     assert freeze(NEXT, tree, migrations / "frozen") == [
         "functions/example/example.sql",
+        "schema/45_ingest.sql",
         "schema/99_example.sql",
         "change.sql",
     ]
@@ -70,14 +74,15 @@ def test_a_later_revision_reaches_the_sql_tree_and_keeps_memories(
         databases.empty() as direct,
         mock.patch.object(migrate, "source_dir", return_value=migrations),
     ):
-        migrate.upgrade(dsn, bits=2_048, sketch_bits=512, revision="0001")
+        migrate.upgrade(dsn, bits=2_048, sketch_bits=512, revision=HEAD)
         with psycopg.connect(dsn) as connection:
             connection.execute("select mnemo.remember('kept', hdv => mnemo.random_hypervector('kept'))")
         result = migrate.upgrade(dsn)
-        assert (result.before, result.after) == ("0001", NEXT)
+        assert (result.before, result.after) == (HEAD, NEXT)
         with psycopg.connect(dsn) as connection:
             assert connection.execute("select mnemo.example()").fetchone() == (1,)
             connection.execute("delete from mnemo.memories")
+            connection.execute("truncate mnemo.event")
 
         build(direct, tree, Parameters(2_048, 512))
         with psycopg.connect(direct) as connection:
@@ -94,7 +99,7 @@ def test_a_changed_frozen_file_stops_the_upgrade(trees: tuple[Path, Path], empty
     frozen.write_text(FUNCTION + "-- touched\n", encoding="utf-8")
     with mock.patch.object(migrate, "source_dir", return_value=migrations):
         with pytest.raises(
-            InstallationMismatch, match=r"0002 differs from its SHA256SUMS: functions/example"
+            InstallationMismatch, match=rf"{NEXT} differs from its SHA256SUMS: functions/example"
         ):
             migrate.upgrade(empty_dsn)
         assert migrate.current(empty_dsn) is None
@@ -112,6 +117,6 @@ def test_freezing_records_what_is_gone_and_spares_released_revisions(
 
     monkeypatch.setattr(freezing, "RELEASED", (NEXT,))
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    with pytest.raises(ValueError, match="0002 is released"):
+    with pytest.raises(ValueError, match=f"{NEXT} is released"):
         freeze(NEXT, tree, migrations / "frozen")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -33,6 +33,7 @@ alter table mnemo.access_log
     add column context text;
 
 alter table mnemo.segment add column announced_at timestamptz;
+comment on column mnemo.segment.announced_at is 'When mnemo.archive_step last announced that nobody uses it; null: never.';
 
 comment on table mnemo.segment is 'The partitions of mnemo.memory. A tier has one open segment, which takes new rows; those that a consolidation built are sealed.';
 
@@ -42,3 +43,5 @@ drop function mnemo.recall(bit varying, integer, text, text, jsonb, boolean);
 drop function mnemo.search(bit varying, integer, text, text, jsonb, boolean);
 -- They take one argument more.
 drop function mnemo.move_memories(uuid[], text);
+drop function mnemo.attach_partition(text, integer, text);
+drop function mnemo.doctor_cold_partitions();

@@ -55,7 +55,7 @@ comment on column mnemo.event.lane is 'By tenant and context: events of one cont
 comment on column mnemo.event.slot is 'The table of the ring that holds it.';
 
 create table mnemo.event_log (
-    only boolean primary key default true check (only),
+    one boolean primary key default true check (one),
     slot smallint not null
 );
 
@@ -63,7 +63,7 @@ comment on table mnemo.event_log is 'One row: the slot that takes new events.';
 
 -- The state of the log that consumers have agreed on. Events of a tick: visible in its snapshot, not in the one before.
 create table mnemo.event_head (
-    only     boolean primary key default true check (only),
+    one      boolean primary key default true check (one),
     tick     bigint not null,
     floor    bigint not null,
     ceiling  bigint not null,

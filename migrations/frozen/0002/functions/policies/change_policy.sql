@@ -38,7 +38,7 @@ begin
     insert into mnemo.policy_change (at, policy, before, after, reason)
     values (mnemo.now(), p_name,
             case when v_before.name is not null then to_jsonb(v_before) - 'created_at' end,
-            case when p_policy is not null then to_jsonb(p_policy) - 'created_at' end, p_reason)
+            case when p_policy.name is not null then to_jsonb(p_policy) - 'created_at' end, p_reason)
     returning change into v_change;
     if 'tier' in (v_before.kind, p_policy.kind) or 'ttl' in (v_before.kind, p_policy.kind) then
         perform mnemo.recompute_deadlines();
@@ -48,20 +48,21 @@ exception
     when check_violation or not_null_violation or unique_violation then
         get stacked diagnostics v_constraint = constraint_name, v_column = column_name;
         raise exception 'policy % is not possible: %', coalesce(quote_literal(p_name), 'null'),
-                case v_constraint
-                    when 'policy_scope' then format('%s has another %s policy for %s', coalesce('tier ' || p_policy.tier, 'every tier'), p_policy.kind,
-                                                    coalesce('collection ' || p_policy.collection, 'all collections'))
-                    when 'policy_rule' then format('rule %s of kind %s lacks its number, or does not go with it', coalesce(p_policy.rule, 'null'), p_policy.kind)
-                    when 'policy_tiers' then format('a %s policy cannot go from %s to %s', p_policy.kind, coalesce(p_policy.tier, 'no tier'), coalesce(p_policy.to_tier, 'no tier'))
-                    when 'policy_name_check' then 'a name has 1 to 63 letters, digits, and _ . : - after the first'
-                    else case
-                        when v_column <> '' then format('%s must not be null', v_column)
-                        when v_constraint ~ '^policy_.*_check$' then format(
-                            case v_constraint when 'policy_minimum_stay_check' then '%s must not be negative, as %s is' else '%s must be above 0, not %s' end,
-                            substring(v_constraint from '^policy_(.*)_check$'),
-                            to_jsonb(p_policy) ->> substring(v_constraint from '^policy_(.*)_check$'))
-                        else sqlerrm
-                    end
+                case
+                    when v_constraint = 'policy_scope' then
+                        format('%s has another %s policy for %s', coalesce('tier ' || p_policy.tier, 'every tier'), p_policy.kind,
+                               coalesce('collection ' || p_policy.collection, 'all collections'))
+                    when v_constraint = 'policy_rule' then
+                        format('rule %s of kind %s lacks its number, or does not go with it', coalesce(p_policy.rule, 'null'), p_policy.kind)
+                    when v_constraint = 'policy_tiers' then
+                        format('a %s policy cannot go from %s to %s', p_policy.kind, coalesce(p_policy.tier, 'no tier'), coalesce(p_policy.to_tier, 'no tier'))
+                    when v_constraint = 'policy_name_check' then 'a name is 1 to 63 letters, digits and, after the first, _.:-'
+                    when v_column <> '' then format('%s must not be null', v_column)
+                    when v_constraint = 'policy_minimum_stay_check' then format('minimum_stay must not be negative, as %s is', p_policy.minimum_stay)
+                    when v_constraint ~ '^policy_.*_check$' then
+                        format('%s must be above 0, not %s', substring(v_constraint from '^policy_(.*)_check$'),
+                               to_jsonb(p_policy) ->> substring(v_constraint from '^policy_(.*)_check$'))
+                    else sqlerrm
                 end
             using errcode = 'MN002';
 end

@@ -1,0 +1,50 @@
+-- Makes the next tick, if there are events that no tick has yet, and returns the head of the log. The events of a tick
+-- are those visible in its snapshot and not in the one before, so each is in exactly one, however late its transaction
+-- committed, and a transaction that publishes nothing holds up nobody. An event published after another one was
+-- visible is never in an earlier tick than that.
+-- Lock: the head, and who cannot have it at once takes the tick that there is.
+create or replace function mnemo.tick_events() returns mnemo.event_head
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_head     mnemo.event_head;
+    v_floor    bigint;
+    v_snapshot pg_snapshot;
+    v_ceiling  bigint;
+    v_late     xid8[];
+    v_lanes    smallint[];
+begin
+    select * into v_head from mnemo.event_head for update skip locked;
+    if not found then
+        select * into v_head from mnemo.event_head;
+        return v_head;
+    end if;
+    -- Where one snapshot serves the whole transaction, it is older than the number read now.
+    v_floor := case when current_setting('transaction_isolation') = 'read committed'
+                    then coalesce(pg_sequence_last_value('mnemo.event_seq'), 0) else v_head.floor end;
+    select pg_current_snapshot() into v_snapshot;
+    v_late := array(select x.xid from pg_snapshot_xip(v_head.snapshot) as x (xid));
+    v_ceiling := coalesce(pg_sequence_last_value('mnemo.event_seq'), 0);
+    v_lanes := array(
+        select e.lane from mnemo.event e
+        where e.xid >= pg_snapshot_xmax(v_head.snapshot) and e.xid < pg_snapshot_xmax(v_snapshot)
+          and pg_visible_in_snapshot(e.xid, v_snapshot)
+        union
+        select e.lane from mnemo.event e
+        where e.xid = any (v_late) and pg_visible_in_snapshot(e.xid, v_snapshot));
+    if cardinality(v_lanes) > 0 then
+        update mnemo.event_head h
+        set tick = v_head.tick + 1, floor = v_floor, ceiling = v_ceiling, snapshot = v_snapshot,
+            lanes = array(
+                select case when l.lane = any (v_lanes) then v_head.tick + 1 else v_head.lanes[l.lane + 1] end
+                from generate_series(0, 63) as l (lane) order by l.lane)
+        returning * into v_head;
+        perform mnemo.injection_point('event.ticked');
+    end if;
+    return v_head;
+end
+$$;
