@@ -21,6 +21,7 @@ from engine.database.unreachable import tiers_left_out
 from engine.doctor import Finding
 from engine.encoding import encode_query
 from engine.errors import InvalidArgument, TimedOut
+from engine.events.api import EventsApi
 from engine.memory import MAX_SCROLL, Collection, Hit, Memory, MemoryId, Recall, Record, Tier, TierStats
 from engine.resilience import retried
 from engine.server import serve
@@ -40,7 +41,7 @@ _TENANT = TypeAdapter[str](Annotated[str, Settings.model_fields["tenant"]])
 _DOCTOR = 'select "check", status, detail, advice from mnemo.doctor(%s)'
 
 
-class Mnemo:
+class Mnemo(EventsApi):
     """A long-term memory in PostgreSQL. Made by `Mnemo.open`; safe to use from many tasks at once.
 
     Every method raises errors of `engine.errors`; one that fails has changed nothing, except `remember_many`,
