@@ -13,8 +13,6 @@ def test_h2_h3_a_month_goes_as_the_rules_say(database_factory: DatabaseFactory) 
         for day in live(w, month, [vector(w.rng) for _ in range(month.memories)]):
             w.compare()
             told = day
-        logged = w.connection.execute("select memory_id, from_tier, to_tier, reason from mnemo.move_log")
-        assert sorted(logged) == sorted(w.model.moves)
         check_invariants(w.connection)
     # The month is one: every rule has acted, and the hot tier holds what is used.
     decay = {"hot to warm, decay", "warm to cold, decay", "hot to warm, capacity"}

@@ -1,0 +1,61 @@
+"""A simulated month of 100,000 memories: what each tier holds, how often hot answers, what moves."""
+
+import time
+
+import numpy as np
+
+from tests.benchmarks.options import Options
+from tests.benchmarks.report import Row
+from tests.benchmarks.stage import BITS, Stage
+from tests.lifecycle.month import Month, Told, live
+from tests.lifecycle.world import World
+from tests.support.memories import Vectors
+
+
+def month(stage: Stage, options: Options) -> list[Row]:
+    """Live through a month in the database and in the model; say whether they are one."""
+    shape = Month(
+        memories=options.scaled(100_000, 1_200),
+        days=options.scaled(30, 2),
+        hours=options.scaled(2, 12),
+        recalls=options.scaled(800, 20),
+        hits=10,
+    )
+    world = World(stage.connect(stage.database(), timezone="UTC"), seed=1)
+    told = Told()
+    began = time.perf_counter()
+    for day, told in enumerate(live(world, shape, _vectors(shape.memories), bulk=True), 1):
+        print(f"day {day}: {told.sizes[-1]}, hot answers {told.hit_rate:.3f}", flush=True)
+    seconds = time.perf_counter() - began
+    wrong = len(world.differing()) + len(set(world.moves()) ^ set(world.model.moves))
+    moves = sum(told.moves.values())
+    sizes = ", ".join(f"{rows:,} {tier}" for tier, rows in told.sizes[-1].items())
+    return [
+        Row(
+            f"a month of {shape.memories:,} memories: accesses that meet the hot tier",
+            100 * told.hit_rate,
+            "%",
+            f"{told.accesses:,} accesses by a Zipf law, at most {shape.hot_rows:,} hot; at the end {sizes}",
+        ),
+        Row(
+            "a month: moves",
+            moves,
+            "",
+            f"{_shown(told)}; a consolidation each {shape.hours} h, all of it in {seconds:.0f} s",
+        ),
+        Row(
+            "a month: memories and moves as a plain model of the rules has them",
+            100 * (1 - wrong / (shape.memories + moves)),
+            "%",
+            f"{wrong} differ in tier, strength, accesses, times or deadlines, memory by memory",
+            100,
+        ),
+    ]
+
+
+def _vectors(count: int) -> list[Vectors]:
+    return list(np.random.default_rng(0).integers(0, 256, (count, BITS // 8), np.uint8))
+
+
+def _shown(told: Told) -> str:
+    return "; ".join(f"{count:,} {move}" for move, count in sorted(told.moves.items()))
