@@ -29,6 +29,7 @@ def test_a_job_in_work_is_passed_over(two: list[Session], db: Connection) -> Non
     a.commit()
     b.commit()
     assert a.run(STEP) == "x worked"
+    assert status(db, "x")["state"] == "running"
     add(db, "y", steps=9)
     assert b.run(STEP) == "y opened"
     b.commit()

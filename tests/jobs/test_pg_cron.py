@@ -6,8 +6,8 @@ import pytest
 from tests.conftest import Connection
 from tests.jobs.conftest import add, status, value
 
-# As pg_cron 1.6 declares them: a name belongs to a user, one scheduled again keeps its number, and one that is
-# not there cannot be unscheduled.
+# As pg_cron 1.6 declares them: a name belongs to a user, one scheduled again keeps its number, and one that
+# is not there cannot be unscheduled.
 STUB = """
 create schema cron;
 create table cron.job (

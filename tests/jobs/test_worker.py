@@ -1,6 +1,7 @@
 """The worker: stopped, killed, cut off, woken; several at once."""
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 from engine.config import Settings, Worker
 from engine.errors import ConnectionFailed, InstallationMismatch
-from engine.worker import JobService, serve
+from engine.worker import JobService, jobs, serve
 from tests.conftest import Connection
 from tests.jobs.conftest import add, status, value
 
@@ -253,6 +254,25 @@ async def test_what_cannot_get_better_ends_the_worker(empty_dsn: str) -> None:
     nobody = psycopg.conninfo.make_conninfo(empty_dsn, dbname="nowhere")
     with pytest.raises(ConnectionFailed):
         await service(nobody, once=True).run(asyncio.Event())
+
+
+async def test_a_worker_waits_for_a_server_that_is_away(
+    empty_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "DELAYS_S", [0, 0.001, 0.002])
+    nobody = psycopg.conninfo.make_conninfo(empty_dsn, dbname="nowhere")
+    stopping = asyncio.Event()
+
+    def stop_at_the_fifth(record: logging.LogRecord) -> bool:
+        said.append(record.getMessage().rsplit("; ")[-1])
+        if len(said) == 5:
+            stopping.set()
+        return True
+
+    said: list[str] = []
+    monkeypatch.setattr(jobs.logger, "filters", [stop_at_the_fifth])
+    await service(nobody).run(stopping)
+    assert said == [f"connecting again in {delay} s" for delay in (0, 0.001, 0.002, 0.002, 0.002)]
 
 
 async def test_a_service_that_fails_ends_the_others() -> None:
