@@ -52,7 +52,8 @@ def test_h3_strength_decays_and_grows_by_the_closed_form(small: Connection, impo
         kept = one(
             small,
             "select access_count, last_access = mnemo.now(), ltp_at = mnemo.now(),"
-            " extract(epoch from leaves_tier_at)::float8, due_at <= leaves_tier_at from mnemo.activity",
+            " extract(epoch from leaves_tier_at)::float8,"
+            " due_at <= greatest(leaves_tier_at, entered_tier_at + interval '1 hour') from mnemo.activity",
         )
         leaves = START + at + HALF_LIFE * max(math.log2(strength / 0.7), 0)
         assert kept == (count, True, True, pytest.approx(leaves, abs=60), True)
