@@ -31,7 +31,7 @@ def test_a_run_is_opened_worked_and_ended_by_whoever_comes(jobs_dsn: str, db: Co
     shown = status(db, "a")
     assert (shown["state"], shown["last_steps"], shown["last_work"]) == ("idle", 4, 30)
     assert (shown["last_worker"], shown["success_rate"]) == ("me", 1.0)
-    assert 0 < shown["last_seconds"] < 60
+    assert shown["last_seconds"] > 0
 
 
 def test_nothing_due_says_when_something_will_be(db: Connection) -> None:
