@@ -51,9 +51,7 @@ class Bus:
 
     def at(self, seconds: float) -> None:
         """Set the clock to so many seconds after the start."""
-        self.value(
-            "select set_config('mnemo.clock', %s, false)", str(START + timedelta(seconds=seconds))
-        )
+        self.value("select set_config('mnemo.clock', %s, false)", str(START + timedelta(seconds=seconds)))
 
     def publish(self, payload: Any, context: str | None = "c", topic: str = "memory.write") -> Any:
         """Publish one event."""

@@ -47,6 +47,10 @@ begin
             continue;
         end if;
 
+        if c.upto is not null or c.retry_at is not null then
+            -- A lane that has been waiting for its turn for long: others may have got events meanwhile.
+            v_head := mnemo.tick_events();
+        end if;
         if c.leased_until is not null and c.batch_only is not null then
             perform mnemo.park_events(v_subscription, c.lane, array[c.batch_only], array['its consumer died, or took longer than the lease'], true, '{}');
             c.isolate := greatest(c.isolate - 1, 0);

@@ -15,6 +15,7 @@ declare
     v_floor    bigint;
     v_snapshot pg_snapshot;
     v_ceiling  bigint;
+    v_late     xid8[];
     v_lanes    smallint[];
 begin
     select * into v_head from mnemo.event_head for update skip locked;
@@ -26,15 +27,15 @@ begin
     v_floor := case when current_setting('transaction_isolation') = 'read committed'
                     then coalesce(pg_sequence_last_value('mnemo.event_seq'), 0) else v_head.floor end;
     select pg_current_snapshot() into v_snapshot;
+    v_late := array(select x.xid from pg_snapshot_xip(v_head.snapshot) as x (xid));
     v_ceiling := coalesce(pg_sequence_last_value('mnemo.event_seq'), 0);
     v_lanes := array(
         select e.lane from mnemo.event e
         where e.xid >= pg_snapshot_xmax(v_head.snapshot) and e.xid < pg_snapshot_xmax(v_snapshot)
           and pg_visible_in_snapshot(e.xid, v_snapshot)
         union
-        select e.lane from pg_snapshot_xip(v_head.snapshot) as x (xid)
-        join mnemo.event e on e.xid = x.xid
-        where pg_visible_in_snapshot(e.xid, v_snapshot));
+        select e.lane from mnemo.event e
+        where e.xid = any (v_late) and pg_visible_in_snapshot(e.xid, v_snapshot));
     if cardinality(v_lanes) > 0 then
         update mnemo.event_head h
         set tick = v_head.tick + 1, floor = v_floor, ceiling = v_ceiling, snapshot = v_snapshot,

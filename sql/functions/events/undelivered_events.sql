@@ -12,8 +12,7 @@ as $$
       and (p_cursor.upto is null or e.seq > p_cursor.seq or not pg_visible_in_snapshot(e.xid, p_cursor.upto))
     union all
     select e.*
-    from pg_snapshot_xip(p_cursor.done) as x (xid)
-    join mnemo.event e on e.xid = x.xid
-    where e.lane = p_cursor.lane and e.seq <= p_cursor.floor and e.topic = any (p_topics)
+    from mnemo.event e
+    where e.xid = any (array(select pg_snapshot_xip(p_cursor.done))) and e.lane = p_cursor.lane and e.seq <= p_cursor.floor and e.topic = any (p_topics)
       and (p_cursor.upto is null or e.seq > p_cursor.seq or not pg_visible_in_snapshot(e.xid, p_cursor.upto))
 $$;
