@@ -29,8 +29,8 @@ begin
                 return query select m.* from unnest(v_ids) as w (id)
                 join mnemo.memory m on m.bucket = mnemo.bucket_of(w.id) and m.id = w.id where m.segment > 1;
             end case;
-        exception when system_error or data_corrupted or index_corrupted then
-            perform mnemo.warn_unreachable(v_tier, sqlerrm);
+        exception when system_error or data_corrupted or index_corrupted or insufficient_privilege then
+            perform mnemo.warn_unreachable(v_tier, sqlstate, sqlerrm);
         end;
     end loop;
 end

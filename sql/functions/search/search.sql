@@ -69,8 +69,8 @@ begin
             end if;
             v_found := mnemo.nearest_in_tier(query, v_tier, v_tenant, search.collection, search.context,
                                              coalesce(search.filter, '{}'), v_path, coalesce(search.exact, false), v_count, k);
-        exception when system_error or data_corrupted or index_corrupted then
-            perform mnemo.warn_unreachable(v_tier, sqlerrm);
+        exception when system_error or data_corrupted or index_corrupted or insufficient_privilege then
+            perform mnemo.warn_unreachable(v_tier, sqlstate, sqlerrm);
             continue;
         end;
         if v_nearest = '{}' then
@@ -98,7 +98,7 @@ begin
         from hit h
         order by h.distance, h.id;
         return;
-    exception when system_error or data_corrupted or index_corrupted then
+    exception when system_error or data_corrupted or index_corrupted or insufficient_privilege then
         -- That statement opens every partition, also those that no hit is in.
         null;
     end;
