@@ -48,12 +48,17 @@ def command(settings: Settings, once: bool) -> None:
         if once or not console.is_terminal:
             console.print(first)
             return
+        live = Live(first, console=console, auto_refresh=False, screen=True)
         try:
-            with _single_keys(), Live(first, console=console, auto_refresh=False, screen=True) as live:
-                live.refresh()
-                while not _quit_typed():
-                    before, pulse = pulse, read_pulse(connection)
-                    live.update(frame(read_overview(connection), pulse, before), refresh=True)
+            with _single_keys():
+                try:
+                    live.start(refresh=True)
+                    while not _quit_typed():
+                        before, pulse = pulse, read_pulse(connection)
+                        live.update(frame(read_overview(connection), pulse, before), refresh=True)
+                finally:
+                    # Not as a context manager: interrupted while it starts, that would not stop it.
+                    live.stop()
         except KeyboardInterrupt:
             return
 
@@ -73,8 +78,9 @@ def _quit_typed() -> bool:
 
 @contextmanager
 def _single_keys() -> Iterator[None]:
-    """Have keys delivered as they are typed, and leave the terminal as it was, also after SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Have keys delivered as they are typed, and leave the terminal as it was, also after signals."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     if not sys.stdin.isatty():
         yield
         return

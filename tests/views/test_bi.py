@@ -1,8 +1,11 @@
 """The star schema for BI tools: numbers as counted in Python, plain types, a role that may only read."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import LiteralString
 from uuid import UUID
 
@@ -20,12 +23,9 @@ from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and n
 where c.relnamespace = 'mnemo'::regnamespace and c.relkind = 'v' and c.relname like %s
 order by c.relname, a.attnum
 """
-# What these views call, beside the tables that their owner reads for the reader.
-FUNCTIONS = (
-    "mnemo.now()",
-    "mnemo.tenant()",
-    "mnemo.strength_at(double precision, timestamptz, timestamptz, interval)",
-)
+# The grants as people read them: to use the schema and the views; to execute functions, where that is needed.
+PAGE = Path(__file__).parents[2] / "docs" / "bi.md"
+GRANTS, EXECUTE = re.findall(r"(?:```sql\n|`)(grant [^`]*)", PAGE.read_text(encoding="utf-8"))
 
 
 def test_columns_are_plain_and_explained(small: Connection, golden: Callable[[str, str], None]) -> None:
@@ -100,6 +100,30 @@ def test_accesses_and_moves_by_day(small: Connection, keeper: Keeper) -> None:
         assert len(found) == len(moves) > 0
 
 
+def test_costs_are_those_of_the_mean_of_the_day(small: Connection) -> None:
+    small.execute("select mnemo.set_tier_price('warm', 64)")
+    samples = {
+        START: (6, 2, 1, 2**30),
+        START + timedelta(hours=3): (12, 4, 3, 2**31),
+        START + DAY: (5, 0, 9, 0),
+    }
+    for at, (hot, warm, cold, size) in samples.items():
+        small.execute(
+            "insert into mnemo.telemetry (at, since, hot_accesses, warm_accesses, cold_accesses,"
+            " hot_memories, warm_memories, cold_memories, hot_bytes, warm_bytes, cold_bytes)"
+            " values (%s, now(), 0, 0, 0, %s, %s, %s, %s, %s, %s)",
+            [at, hot, warm, cold, size, 2 * size, 4 * size],
+        )
+    found = rows(small, "select day, tier, memories, bytes, samples, monthly_cost from mnemo.bi_costs_daily")
+    first, mean = START.date(), 3 * 2**29
+    assert sorted(found) == [
+        (first, "cold", 2, 4 * mean, 2, pytest.approx(4 * mean / 2**40 * 25)),
+        (first, "hot", 9, mean, 2, pytest.approx(mean / 2**40 * 500)),
+        (first, "warm", 3, 2 * mean, 2, pytest.approx(2 * mean / 2**40 * 64)),
+        *((first + DAY, tier, count, 0, 1, 0) for tier, count in (("cold", 9), ("hot", 5), ("warm", 0))),
+    ]
+
+
 def test_days_cover_the_facts(small: Connection, keeper: Keeper) -> None:
     small.execute("update mnemo.collection set created_at = %s", [START])
     found = rows(small, "select * from mnemo.bi_days")
@@ -129,18 +153,12 @@ def test_tiers_are_a_dimension(small: Connection, keeper: Keeper) -> None:
 
 @pytest.fixture
 def reader(database_factory: DatabaseFactory) -> Iterator[tuple[Connection, str]]:
-    """A database, and the name of a role with the two grants that sql/README.md names."""
+    """A database, and the name of a role with the two grants that docs/bi.md says it needs."""
     role = f"mnemo_reader_{os.getpid()}"
     with psycopg.connect(database_factory(1_024, 256), autocommit=True) as connection:
         named = sql.Identifier(role)
         connection.execute(sql.SQL("create role {}").format(named))
-        connection.execute(sql.SQL("grant usage on schema mnemo to {}").format(named))
-        for (view,) in rows(
-            connection, r"select relname from pg_class where relname like 'bi\_%%' and relkind = 'v'"
-        ):
-            connection.execute(
-                sql.SQL("grant select on {} to {}").format(sql.Identifier("mnemo", view), named)
-            )
+        connection.execute(GRANTS.replace("analyst", role).encode())
         try:
             yield connection, role
         finally:
@@ -164,10 +182,9 @@ def test_a_read_only_role_reads_these_and_writes_nothing(reader: tuple[Connectio
     assert readable == {name for name, *_ in relations if name.startswith("mnemo.bi_")}
     assert [name for name, _, writes in relations if writes] == []
     _reads_only(connection, role, readable, memory)
-    # Where nothing is executable by default, these functions are all that the views need.
+    # Where nothing is executable by default, these are all that the views need.
     connection.execute("revoke execute on all functions in schema mnemo from public")
-    for function in FUNCTIONS:
-        connection.execute(f"grant execute on function {function} to {role}".encode())
+    connection.execute(EXECUTE.replace("analyst", role).encode())
     _reads_only(connection, role, readable, memory)
 
 

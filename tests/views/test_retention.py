@@ -20,6 +20,11 @@ DERIVED: dict[str, LiteralString] = {
     "association": (
         "insert into mnemo.association select 'ada', 'c', gen_random_uuid(), gen_random_uuid(), 0.5, %s"
     ),
+    "telemetry": (
+        "insert into mnemo.telemetry (at, since, hot_accesses, warm_accesses, cold_accesses, hot_memories,"
+        " warm_memories, cold_memories, hot_bytes, warm_bytes, cold_bytes)"
+        " select %s::timestamptz - make_interval(secs => random()), now(), 0, 0, 0, 0, 0, 0, 0, 0, 0"
+    ),
     "focus": "insert into mnemo.focus select 'ada', gen_random_uuid()::text, '{}', '{}', %s",
 }
 NEVER: LiteralString = """
@@ -53,7 +58,7 @@ def runs(connection: Connection, job: str, *ages: int, last_is_open: bool = Fals
 
 def test_o6_pruning_takes_what_is_old_and_derived_only(small: Connection, keeper: Keeper) -> None:
     clock(small, NOW)
-    small.execute("delete from mnemo.move_log")
+    small.execute("truncate mnemo.move_log, mnemo.association, mnemo.telemetry, mnemo.focus")
     before = rows(small, NEVER)
     for statement in DERIVED.values():
         for age, count in AGES.items():
