@@ -87,6 +87,11 @@ class Mnemo(EventsApi):
                 await pool.close()
 
     @property
+    def pool(self) -> Pool:
+        """The connections, for statements that no method here makes; its errors are the driver's."""
+        return self._pool
+
+    @property
     def writer(self) -> Writer:
         """The write path below `remember_many`, for those who keep account of a source."""
         return self._writer
