@@ -21,6 +21,7 @@ SUMMARIES = {
     "recall": "Find the memories nearest to a text, a hypervector or an embedding.",
     "stats": "Show what each tier holds, the jobs, the event bus and the policies.",
     "top": "Watch tiers, jobs and the event bus.",
+    "cost": "Show what the memories cost a month.",
     "worker": "Run the jobs until stopped.",
     "jobs": "Show the jobs that mnemo worker runs, or act on one.",
     "doctor": "Look for the traps of this field.",

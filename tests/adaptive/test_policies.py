@@ -187,9 +187,17 @@ def test_o5_added_and_removed_policies_are_undone(small: Connection) -> None:
         ("MN002", "deadband .* not 0", ("hot-capacity", 0.5, 1, 2, 1, 0)),
     ],
 )
-def test_o5_refuses(small: Connection, sqlstate: str, message: str, arguments: tuple[Any, ...]) -> None:
+def test_o5_refuses(
+    module_connection: Connection, sqlstate: str, message: str, arguments: tuple[Any, ...]
+) -> None:
     rest = [*arguments, *(0.5, 0.02)[len(arguments) - 4 :]]
-    refused(small, sqlstate, message, "select mnemo.add_adaptive_policy(%s::text, %s, %s, %s, %s, %s)", *rest)
+    refused(
+        module_connection,
+        sqlstate,
+        message,
+        "select mnemo.add_adaptive_policy(%s::text, %s, %s, %s, %s, %s)",
+        *rest,
+    )
 
 
 def test_o5_one_policy_tunes_itself_at_a_time(small: Connection) -> None:

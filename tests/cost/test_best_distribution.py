@@ -129,7 +129,7 @@ def test_n6_is_the_best_of_all_boundaries(priced: Connection) -> None:
 
 
 def test_n6_names_the_least_budget(priced: Connection) -> None:
-    for count, size in ((1, 3335.0), (7, 1e9), (1_000_000, 3335.25), (3, float(TERABYTE))):
+    for count, size in ((1, 3335.0), (7, 1e9), (100_000, 3335.25), (3, float(TERABYTE))):
         least = Fraction(2) * count * Fraction(size) / TERABYTE
         rates = [1.0] * count
         with pytest.raises(psycopg.Error, match="the least is") as refused:
