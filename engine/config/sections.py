@@ -169,7 +169,7 @@ class Worker(Section):
         default=1.0, ge=0.01, le=3600, description="longest wait before it looks for due jobs again, seconds"
     )
     concurrency: int = Field(
-        default=1, ge=1, le=64, description="jobs that one worker process runs at the same time"
+        default=2, ge=1, le=64, description="jobs that one worker process runs at the same time"
     )
     grace_seconds: float = Field(
         default=30.0,

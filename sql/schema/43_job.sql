@@ -55,5 +55,4 @@ insert into mnemo.job (name, function, every, enabled, disabled_reason, next_run
     ('adapt', 'mnemo.adapt_step', '5 minutes', false, 'off until enabled: it changes policies by itself', now()),
     ('prune', 'mnemo.prune_step', '1 day', true, null, now()),
     ('archive', 'mnemo.archive_step', '1 day', true, null, now()),
-    ('merge_segments', 'mnemo.merge_step', '1 hour', true, null, now()),
     ('predict', 'mnemo.predict_step', '2 seconds', true, null, now());

@@ -14,6 +14,7 @@ from tests.benchmarks.flat import Faiss, one_thread
 from tests.benchmarks.indexes import exact, index
 from tests.benchmarks.ingesting import ingesting
 from tests.benchmarks.known import known
+from tests.benchmarks.lifecycle import month
 from tests.benchmarks.moving import moving
 from tests.benchmarks.options import Options, parse
 from tests.benchmarks.ours import Hot
@@ -64,6 +65,8 @@ async def measure(
         rows += ingesting(stage, corpus, options)
     if "moves" in asked:
         rows += await moving(stage, corpus, options)
+    if "month" in asked:
+        rows += month(stage, options)
     return rows, drawn, dsn
 
 

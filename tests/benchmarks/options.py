@@ -19,6 +19,7 @@ SECTIONS = (
     "known",
     "ingest",
     "moves",
+    "month",
 )
 
 

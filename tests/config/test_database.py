@@ -29,12 +29,14 @@ def test_the_importance_of_a_new_memory_stays_in_python() -> None:
 
 
 def test_the_database_starts_with_the_same_defaults(connection: Connection) -> None:
-    rows = connection.execute(
-        "select name, value from mnemo.setting where name not in ('bits', 'sketch_bits')"
-        " union all select tier || '_threshold', leaves_below from mnemo.tier where leaves_below is not null"
-    ).fetchall()
     defaults = Settings()
-    assert dict(rows) == database_settings(spelled_out(defaults))
+    asked = database_settings(spelled_out(defaults))
+    rows = connection.execute(
+        "select name, value from mnemo.setting where name = any(%s)"
+        " union all select tier || '_threshold', leaves_below from mnemo.tier where leaves_below is not null",
+        [list(asked)],
+    ).fetchall()
+    assert dict(rows) == asked
     described = connection.execute("select pg_get_function_arguments('mnemo.remember'::regproc)").fetchone()
     assert described is not None
     assert f"importance double precision DEFAULT {defaults.lifecycle.importance}" in described[0]
@@ -48,6 +50,17 @@ def test_the_database_takes_every_value(connection: Connection) -> None:
         " union all select tier || '_threshold', leaves_below from mnemo.tier"
     ).fetchall()
     assert asked.items() <= dict(rows).items()
+
+
+def test_every_setting_but_the_widths_can_be_configured(connection: Connection) -> None:
+    rows = connection.execute("select name, value from mnemo.setting order by name").fetchall()
+    for name, value in rows:
+        if name in ("bits", "sketch_bits"):
+            with pytest.raises(psycopg.Error, match="fixed at install"):
+                connection.execute("select mnemo.configure(%s)", [Jsonb({name: value})])
+        else:
+            connection.execute("select mnemo.configure(%s)", [Jsonb({name: value})])
+    assert connection.execute("select name, value from mnemo.setting order by name").fetchall() == rows
 
 
 @pytest.mark.parametrize("value", ["NaN", "0", "-1", "Infinity", "1.5", "many"])

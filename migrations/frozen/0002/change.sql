@@ -32,10 +32,13 @@ alter table mnemo.access_log
     add column tenant text not null default 'default',
     add column context text;
 
-alter table mnemo.segment add column announced_at timestamptz;
+alter table mnemo.segment
+    add column announced_at timestamptz,
+    drop constraint segment_state_check,
+    add constraint segment_state_check check (state in ('open', 'sealed', 'emptied'));
 comment on column mnemo.segment.announced_at is 'When mnemo.archive_step last announced that nobody uses it; null: never.';
 
-comment on table mnemo.segment is 'The partitions of mnemo.memory. A tier has one open segment, which takes new rows; those that a consolidation built are sealed.';
+comment on table mnemo.segment is 'The partitions of mnemo.memory. A tier has one open segment, which takes new rows; those that a consolidation built are sealed; emptied, that a merge has emptied.';
 
 -- They return one column more.
 drop function mnemo.recall_text(text, integer, text, text, jsonb, boolean);

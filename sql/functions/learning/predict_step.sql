@@ -4,11 +4,10 @@
 create or replace function mnemo.predict_step(arguments jsonb default '{}') returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- Set to that of each event below; the caller's comes back at the end.
-set mnemo.tenant = ''
 as $$
 declare
     c_name   constant text := 'mnemo.prefetch';
+    v_caller text := coalesce(current_setting('mnemo.tenant', true), '');
     v_events record;
     v_lane   integer;
     v_lease  bigint;
@@ -40,6 +39,7 @@ begin
             v_broken := v_broken || v_whose;
         end;
     end loop;
+    perform set_config('mnemo.tenant', v_caller, true);
     if v_lane is null then
         return 0;
     end if;

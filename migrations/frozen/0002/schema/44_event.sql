@@ -67,13 +67,16 @@ create table mnemo.event_head (
     tick     bigint not null,
     floor    bigint not null,
     ceiling  bigint not null,
+    next_floor bigint not null,
+    made_by  xid8 not null,
     snapshot pg_snapshot not null,
     lanes    bigint[] not null
 ) with (fillfactor = 20);
 
 comment on table mnemo.event_head is 'One row: the newest tick, that is the newest snapshot of the log that consumers read up to.';
-comment on column mnemo.event_head.floor is 'Transactions that began after the snapshot publish with larger numbers.';
+comment on column mnemo.event_head.floor is 'Of events up to this number, the transaction is older than the upper end of the snapshot.';
 comment on column mnemo.event_head.ceiling is 'Events visible in the snapshot have numbers up to this one.';
+comment on column mnemo.event_head.next_floor is 'The newest number when transaction made_by, of this tick or an earlier one, had not begun: a floor for all snapshots that see made_by.';
 comment on column mnemo.event_head.lanes is 'By lane, the newest tick with an event in it.';
 
 create table mnemo.subscription (
@@ -179,8 +182,8 @@ insert into mnemo.topic (name, kept, description) values
     ('inference.predict', true, 'Memories that a context will need soon.');
 
 insert into mnemo.event_log (slot) values (0);
-insert into mnemo.event_head (tick, floor, ceiling, snapshot, lanes)
-values (0, 0, 0, '1:1:', array_fill(0::bigint, array[64]));
+insert into mnemo.event_head (tick, floor, ceiling, next_floor, made_by, snapshot, lanes)
+values (0, 0, 0, 0, '1', '1:1:', array_fill(0::bigint, array[64]));
 
 insert into mnemo.setting (name, value, description) values
     ('event_keep_count', 100000, 'newest events that stay in the log'),

@@ -49,3 +49,12 @@ insert into mnemo.setting (name, value, description) values
     ('prediction_window_seconds', 3600, 'seconds after which an access predicts nothing any more'),
     ('prediction_weight', 0.02, 'what a memory predicted for certain gains in the score of a recall; 0: off'),
     ('strength_weight', 0, 'what a memory of full strength gains in the score of a recall; 0: off');
+
+-- Whoever wants memories at hand publishes inference.predict; mnemo.predict_step works it off.
+insert into mnemo.subscription (name, topics, visibility, max_attempts, backoff, created_at)
+values ('mnemo.prefetch', '{inference.predict}', '30 s', 5, '1 s', now());
+
+insert into mnemo.event_cursor (subscription, lane, tick, floor, done)
+select s.id, l.lane, -1, 0, '1:1:'
+from mnemo.subscription s cross join generate_series(0, 63) as l (lane)
+where s.name = 'mnemo.prefetch';

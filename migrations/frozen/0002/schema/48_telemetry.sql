@@ -22,7 +22,7 @@ comment on column mnemo.telemetry.hot_memories is 'Counted up to 10,000, above t
 comment on column mnemo.telemetry.hot_bytes is 'On disk, with indexes.';
 comment on column mnemo.telemetry.hot_hit_rate is 'Share of the accesses that hot answered; null: there were none.';
 
--- How far the counts of mnemo.access_daily have been read: on each day from `day` on, no more than `accesses`.
+-- How far the counts of mnemo.access_daily have been read.
 create table mnemo.telemetry_mark (
     tier     text primary key references mnemo.tier,
     day      date not null,
@@ -31,8 +31,8 @@ create table mnemo.telemetry_mark (
 ) with (fillfactor = 50);
 
 comment on table mnemo.telemetry_mark is 'Where the last sample of mnemo.telemetry stopped counting accesses.';
-comment on column mnemo.telemetry_mark.accesses is 'Those of `day` that are counted.';
-comment on column mnemo.telemetry_mark.total is 'All that were ever counted.';
+comment on column mnemo.telemetry_mark.accesses is 'Those of `day` and later that are in a sample.';
+comment on column mnemo.telemetry_mark.total is 'All that are in a sample, or were there before the first.';
 
 -- Policies whose number tunes itself.
 create table mnemo.adaptive (
@@ -47,6 +47,7 @@ create table mnemo.adaptive (
     pace          double precision not null default 1 check (pace > 0 and pace <= 1),
     direction     smallint not null default 0 check (direction in (-1, 0, 1)),
     evidence_from timestamptz not null,
+    began         text not null default 'unsettled' check (began in ('unsettled', 'filling', 'full')),
     checked_at    timestamptz,
     last_change   bigint references mnemo.policy_change,
     status        text not null,
@@ -66,5 +67,6 @@ comment on column mnemo.adaptive.deadband is 'A hit rate so near the target is l
 comment on column mnemo.adaptive.pace is 'Factor on the learning rate: halved when a change takes back the one before.';
 comment on column mnemo.adaptive.direction is 'Where the last change went: 1 up, -1 down, 0 none yet.';
 comment on column mnemo.adaptive.evidence_from is 'Samples that began earlier say nothing about the present value.';
+comment on column mnemo.adaptive.began is 'How it was then: the last change had not taken effect, hot had room left, or hot was as full as it may be.';
 comment on column mnemo.adaptive.last_change is 'Its last row in mnemo.policy_change.';
 comment on column mnemo.adaptive.status is 'What it decided last, and why.';

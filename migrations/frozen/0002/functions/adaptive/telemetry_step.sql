@@ -7,7 +7,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now   timestamptz := mnemo.now();
-    v_today date := (v_now at time zone 'UTC')::date;
+    -- Not today: a count made just before midnight may become visible after it.
+    v_day   date := (v_now at time zone 'UTC')::date - 1;
     v_every double precision := coalesce((arguments ->> 'every')::double precision, 5);
     v_last  timestamptz;
 begin
@@ -16,26 +17,26 @@ begin
     if v_last > v_now - make_interval(secs => v_every) then
         return 0;
     end if;
-    -- Only days from the mark on can have grown: accesses count for the day on which they are counted.
+    -- Accesses count for the day on which they are counted: only days from the mark on can have grown.
     with counted as materialized (
         select t.tier, coalesce(sum(d.accesses), 0)::bigint as accesses,
-               coalesce(sum(d.accesses) filter (where d.day = v_today), 0)::bigint as today
+               coalesce(sum(d.accesses) filter (where d.day >= v_day), 0)::bigint as recent
         from mnemo.tier t
         left join mnemo.telemetry_mark k using (tier)
         left join mnemo.access_daily d on d.tier = t.tier and d.day >= coalesce(k.day, '-infinity')
         group by t.tier
     ), fresh as materialized (
-        select c.tier, c.accesses - coalesce(k.accesses, 0) as accesses, c.today
+        select c.tier, c.accesses - coalesce(k.accesses, 0) as accesses, c.recent, k.tier is null as first
         from counted c left join mnemo.telemetry_mark k using (tier)
     ), marked as (
         insert into mnemo.telemetry_mark as k (tier, day, accesses, total)
-        select f.tier, v_today, f.today, f.accesses from fresh f
+        select f.tier, v_day, f.recent, f.accesses from fresh f
         on conflict (tier) do update
         set day = excluded.day, accesses = excluded.accesses, total = k.total + excluded.total
     ), held as materialized (
         select f.tier,
                -- What was counted before the first sample happened nobody knows when.
-               case when v_last is null then 0 else greatest(f.accesses, 0) end as accesses,
+               case when f.first then 0 else greatest(f.accesses, 0) end as accesses,
                mnemo.tier_memories(f.tier) as memories,
                (select coalesce(sum(pg_total_relation_size(format('mnemo.%I', s.relation)::regclass)), 0)::bigint
                 from mnemo.segment s where s.tier = f.tier) as bytes

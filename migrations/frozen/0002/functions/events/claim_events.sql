@@ -15,6 +15,7 @@ as $$
 #variable_conflict use_column
 declare
     v_subscription mnemo.subscription := mnemo.subscription_named(subscription);
+    v_number bigint := case when pg_current_xact_id_if_assigned() is null then coalesce(pg_sequence_last_value('mnemo.event_seq'), 0) end;
     v_head   mnemo.event_head;
     v_looked integer := 0;
     c        mnemo.event_cursor;
@@ -43,10 +44,14 @@ begin
             if v_looked = 2 then
                 perform setval('mnemo.event_asleep', 1);
             end if;
-            v_head := mnemo.tick_events();
+            v_head := mnemo.tick_events(v_number);
             continue;
         end if;
 
+        if c.upto is not null or c.retry_at is not null then
+            -- A lane that has been waiting for its turn for long: others may have got events meanwhile.
+            v_head := mnemo.tick_events(v_number);
+        end if;
         if c.leased_until is not null and c.batch_only is not null then
             perform mnemo.park_events(v_subscription, c.lane, array[c.batch_only], array['its consumer died, or took longer than the lease'], true, '{}');
             c.isolate := greatest(c.isolate - 1, 0);

@@ -9,7 +9,10 @@ as $$
 declare
     v_newest record;
 begin
-    select e.xid, e.seq, e.at into v_newest from mnemo.event e where e.slot = p_slot order by e.xid desc limit 1;
+    select e.xid, max(e.seq) as seq, max(e.at) as at into v_newest
+    from mnemo.event e
+    where e.slot = p_slot and e.xid = (select n.xid from mnemo.event n where n.slot = p_slot order by n.xid desc limit 1)
+    group by e.xid;
     if not found then
         return true;
     end if;

@@ -3,7 +3,10 @@
 -- committed, and a transaction that publishes nothing holds up nobody. An event published after another one was
 -- visible is never in an earlier tick than that.
 -- Lock: the head, and who cannot have it at once takes the tick that there is.
-create or replace function mnemo.tick_events() returns mnemo.event_head
+-- p_number is the newest number before this transaction had an id. A snapshot ends at the newest transaction that is
+-- over: one with a later id may be under way and have published. But numbers are taken after ids: once this
+-- transaction is over, snapshots end after it, and so after those of all numbers up to p_number.
+create or replace function mnemo.tick_events(p_number bigint default null) returns mnemo.event_head
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -12,7 +15,6 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_head     mnemo.event_head;
-    v_floor    bigint;
     v_snapshot pg_snapshot;
     v_ceiling  bigint;
     v_late     xid8[];
@@ -23,9 +25,6 @@ begin
         select * into v_head from mnemo.event_head;
         return v_head;
     end if;
-    -- Where one snapshot serves the whole transaction, it is older than the number read now.
-    v_floor := case when current_setting('transaction_isolation') = 'read committed'
-                    then coalesce(pg_sequence_last_value('mnemo.event_seq'), 0) else v_head.floor end;
     select pg_current_snapshot() into v_snapshot;
     v_late := array(select x.xid from pg_snapshot_xip(v_head.snapshot) as x (xid));
     v_ceiling := coalesce(pg_sequence_last_value('mnemo.event_seq'), 0);
@@ -38,7 +37,10 @@ begin
         where e.xid = any (v_late) and pg_visible_in_snapshot(e.xid, v_snapshot));
     if cardinality(v_lanes) > 0 then
         update mnemo.event_head h
-        set tick = v_head.tick + 1, floor = v_floor, ceiling = v_ceiling, snapshot = v_snapshot,
+        set tick = v_head.tick + 1, ceiling = v_ceiling, snapshot = v_snapshot,
+            floor = case when pg_visible_in_snapshot(v_head.made_by, v_snapshot) then v_head.next_floor else v_head.floor end,
+            next_floor = coalesce(p_number, v_head.next_floor),
+            made_by = case when p_number is null then v_head.made_by else pg_current_xact_id() end,
             lanes = array(
                 select case when l.lane = any (v_lanes) then v_head.tick + 1 else v_head.lanes[l.lane + 1] end
                 from generate_series(0, 63) as l (lane) order by l.lane)

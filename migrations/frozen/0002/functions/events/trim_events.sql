@@ -15,6 +15,10 @@ declare
     v_free smallint;
     v_first record;
 begin
+    -- Consumers that claim in transactions with an id leave the floor of the ticks where it is.
+    if pg_current_xact_id_if_assigned() is null then
+        perform mnemo.tick_events(coalesce(pg_sequence_last_value('mnemo.event_seq'), 0));
+    end if;
     -- A snapshot from before the lock would miss events that were committed meanwhile.
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'mnemo.trim_events needs the isolation level read committed' using errcode = 'MN002';

@@ -1,7 +1,7 @@
 -- The events of the log that a subscription wants and has not done with, in one lane. No search_path is pinned, so that
 -- it can be inlined.
--- Those of transactions that were over when mnemo.event_cursor.done was taken are done; of the others, those begun since
--- have numbers above floor; the few that were under way are looked up one by one.
+-- Those of transactions that were over when mnemo.event_cursor.done was taken are done. Of the others, those up to floor
+-- belong to transactions that done names as under way, which are few and looked up one by one.
 create or replace function mnemo.undelivered_events(p_cursor mnemo.event_cursor, p_topics text[]) returns setof mnemo.event
 language sql stable
 as $$

@@ -1,5 +1,6 @@
 -- Has pg_cron call mnemo.run_due_jobs() by this schedule, as its job 'mnemo', instead of or beside `mnemo worker`;
--- returns pg_cron's number of that job. Called again, it changes the schedule. Seconds need pg_cron 1.5.
+-- returns pg_cron's number of that job. It runs with the rights of the role that calls this; called again, it changes
+-- the schedule. Seconds need pg_cron 1.5. The command stays one statement: beside another it could not commit.
 -- MN002 where pg_cron is not in this database.
 create or replace function mnemo.schedule_pg_cron(schedule text default '10 seconds') returns bigint
 language plpgsql volatile

@@ -6,6 +6,9 @@ returns table (memory_id uuid, prediction double precision)
 language plpgsql stable
 rows 10
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare

@@ -16,14 +16,16 @@ as $$
     select p.b, p.prediction
     from (select l.b, 1 - exp(sum(ln(greatest(1 - l.part, 1e-12)))) as prediction
           from (select s.b,
-                       mnemo.strength_at(s.weight, s.at, p_at,
-                                         make_interval(secs => 86400 * mnemo.setting('association_half_life_days')))
-                       * (1 - greatest(extract(epoch from p_at) - extract(epoch from u.seen), 0)
-                              / extract(epoch from p_window))::double precision as part
-                from mnemo.focus f
-                cross join unnest(f.memory_ids, f.seen) as u (id, seen)
+                       f.share * mnemo.strength_at(s.weight, s.at, p_at,
+                                                   make_interval(secs => 86400 * mnemo.setting('association_half_life_days'))) as part
+                from mnemo.focus o
+                cross join unnest(o.memory_ids, o.seen) as u (id, seen)
+                cross join lateral (
+                    select 1 - greatest(extract(epoch from p_at) - extract(epoch from u.seen), 0)::double precision
+                               / extract(epoch from p_window)::double precision as share
+                ) as f
                 join mnemo.association s on s.tenant = p_tenant and s.context = p_context and s.a = u.id
-                where f.tenant = p_tenant and f.context = p_context and u.seen > p_at - p_window) as l
+                where o.tenant = p_tenant and o.context = p_context and f.share > 0) as l
           group by l.b) as p
     where p.prediction > 0
     order by p.prediction desc, p.b

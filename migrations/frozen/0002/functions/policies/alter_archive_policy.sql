@@ -1,4 +1,4 @@
--- Changes columns of a archive policy: {"column": value, ...}; those not named stay. Returns the number of the change.
+-- Changes columns of an archive policy: {"column": value, ...}; those not named stay. Returns the number of the change.
 -- MN010 for the name of none, MN002 for what is no column or not possible.
 create or replace function mnemo.alter_archive_policy(name text, settings jsonb, reason text default 'altered by hand') returns bigint
 language sql volatile

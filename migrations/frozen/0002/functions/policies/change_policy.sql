@@ -55,7 +55,7 @@ exception
                     when v_constraint = 'policy_rule' then
                         format('rule %s of kind %s lacks its number, or does not go with it', coalesce(p_policy.rule, 'null'), p_policy.kind)
                     when v_constraint = 'policy_tiers' then
-                        format('a %s policy cannot go from %s to %s', p_policy.kind, coalesce(p_policy.tier, 'no tier'), coalesce(p_policy.to_tier, 'no tier'))
+                        format('kind %s cannot go from %s to %s', p_policy.kind, coalesce(p_policy.tier, 'no tier'), coalesce(p_policy.to_tier, 'no tier'))
                     when v_constraint = 'policy_name_check' then 'a name is 1 to 63 letters, digits and, after the first, _.:-'
                     when v_column <> '' then format('%s must not be null', v_column)
                     when v_constraint = 'policy_minimum_stay_check' then format('minimum_stay must not be negative, as %s is', p_policy.minimum_stay)

@@ -1,8 +1,9 @@
 -- Has the deadlines of every memory computed again, from the start, by the next consolidation: mnemo.recompute_step.
+-- Waits for a step under way, which may have read the rules before they changed.
 create or replace function mnemo.recompute_deadlines() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-    delete from mnemo.stale_deadline;
-    insert into mnemo.stale_deadline (after) values ('00000000-0000-0000-0000-000000000000');
+    insert into mnemo.stale_deadline (after) values ('00000000-0000-0000-0000-000000000000')
+    on conflict (one) do update set after = excluded.after;
 $$;
