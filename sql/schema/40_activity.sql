@@ -44,11 +44,11 @@ comment on table mnemo.access_log is 'Recalls not yet counted in mnemo.activity:
 create table mnemo.segment (
     segment      integer primary key,
     tier         text not null references mnemo.tier,
-    state        text not null default 'open' check (state in ('open', 'sealed')),
+    state        text not null default 'open' check (state in ('open', 'sealed', 'emptied')),
     relation     text not null unique,
     created_at   timestamptz not null,
     announced_at timestamptz
 );
 
-comment on table mnemo.segment is 'The partitions of mnemo.memory. A tier has one open segment, which takes new rows; those that a consolidation built are sealed.';
+comment on table mnemo.segment is 'The partitions of mnemo.memory. A tier has one open segment, which takes new rows; those that a consolidation built are sealed; emptied, that a merge has emptied.';
 comment on column mnemo.segment.announced_at is 'When mnemo.archive_step last announced that nobody uses it; null: never.';

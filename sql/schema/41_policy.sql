@@ -63,6 +63,7 @@ comment on column mnemo.policy_change.reverted_by is 'The change that undid this
 
 -- At most one row: the deadlines in mnemo.activity of ids above `after` follow rules that have changed since.
 create table mnemo.stale_deadline (
+    one   boolean primary key default true check (one),
     after uuid not null
 );
 
@@ -73,6 +74,7 @@ insert into mnemo.setting (name, value, description) values
     ('bulk_move_rows', 20000, 'memories due at once from which a consolidation builds a partition instead'),
     ('bulk_move_most', 25000, 'memories that one such partition takes'),
     ('sealed_segments_most', 3, 'sealed partitions a tier may have before the small ones are merged'),
+    ('rebuild_patience_seconds', 5, 'seconds for which a consolidation that has built a partition waits for writers to leave'),
     ('segment_rows', 1000000, 'memories from which a sealed partition is not merged any more'),
     ('prune_after_days', 30, 'days for which moves, job runs, telemetry and associations are kept');
 

@@ -347,7 +347,7 @@ def test_a_writer_that_a_bulk_load_would_wait_for_fails_at_once(
     write(a, "old", tier="warm")
     a.commit()
     load(a, [Draft(str(n), vector(n)) for n in range(1, 10)])
-    with pytest.raises(psycopg.errors.SerializationFailure, match="a bulk load is under way"):
+    with pytest.raises(psycopg.errors.SerializationFailure, match="is under way"):
         b.start(statement).result(WAIT)
     b.rollback()
     a.run("select mnemo.finish_bulk_load('hot')")

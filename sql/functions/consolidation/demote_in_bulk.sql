@@ -1,8 +1,8 @@
 -- Moves many memories down at once: copies those whose stay in p_tier is over into a new partition of the slower tier,
 -- builds its indexes, and then, under a short lock, puts it in place of the rows it was copied from. Recall waits for
 -- milliseconds at the very end, writers for as long as it takes to delete the old rows; a row changed since it was copied
--- stays, for the next consolidation. Returns how many moved; 0 when fewer than bulk_move_rows are due, or somebody else
--- rebuilds a partition: then mnemo.demote_step goes row by row.
+-- stays, for the next consolidation. Returns how many moved; 0 when fewer than bulk_move_rows are due, when somebody else
+-- rebuilds a partition, or stays in the table in a long transaction: then mnemo.demote_step goes row by row.
 -- Invariant kept: the new partition, the deletion of the old rows and the activity rows that name it are one
 -- transaction, and each row moved is the version that was copied. Row locks are taken after the table's, and without
 -- waiting: who waits for a row of ours cannot be holding the table.
@@ -24,7 +24,7 @@ begin
     if (select count(*) from (select from mnemo.activity a where a.tier = p_tier and a.due_at <= v_now limit v_least) as d) < v_least then
         return 0;
     end if;
-    if not mnemo.open_copy() then
+    if mnemo.table_is_held() or not mnemo.open_copy() then
         return 0;
     end if;
     -- One partition goes to one tier; what is due by other rules is left to the next steps.
@@ -54,7 +54,7 @@ begin
     v_relation := mnemo.copy_to_partition(v_segment);
 
     -- From here on writers wait.
-    perform mnemo.lock_patiently('share row exclusive', interval '100 milliseconds');
+    perform mnemo.lock_patiently('share row exclusive', interval '100 milliseconds', mnemo.setting('rebuild_patience_seconds'));
     perform mnemo.injection_point('bulk.writers_wait');
     v_ids := array(
         select a.id from pg_temp.copied c
@@ -79,10 +79,13 @@ begin
 
     -- From here to the commit recall waits: nothing is scanned or built. Somebody who had planned a query without the new
     -- partition would not find the memories in it.
-    perform mnemo.lock_patiently('access exclusive', interval '20 milliseconds');
+    perform mnemo.lock_patiently('access exclusive', interval '20 milliseconds', 1);
     perform mnemo.attach_partition(v_relation, v_segment, v_group.to_tier, 'sealed');
     perform mnemo.injection_point('bulk.attached');
     drop table pg_temp.copied;
     return cardinality(v_ids);
+exception
+    when lock_not_available then
+        return 0;
 end
 $$;

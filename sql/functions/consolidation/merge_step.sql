@@ -1,6 +1,8 @@
 -- Merges the sealed partitions that mnemo.segments_to_merge names, since each is one more index to search. Returns how many
--- partitions are gone. Built beside the old ones and swapped in as mnemo.demote_in_bulk does.
--- Invariant kept: the new partition, the end of the old ones and the activity rows that name it are one transaction.
+-- partitions were emptied, or dropped: an emptied one is dropped by a later call, see mnemo.drop_emptied. Built beside the
+-- old ones and swapped in as mnemo.demote_in_bulk does; 0 when somebody else rebuilds a partition or stays in the table.
+-- Invariant kept: the new partition, the rows deleted from the old ones and the activity rows that name it are one
+-- transaction, and in every older snapshot the memories are where they were.
 create or replace function mnemo.merge_step() returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -10,16 +12,20 @@ declare
     v_old      integer[];
     v_segment  integer;
     v_relation text;
-    v_gone     text;
+    v_done     bigint;
     v_moved    bigint;
     v_there    bigint;
     v_before   text := current_setting('lock_timeout');
 begin
+    v_done := mnemo.drop_emptied();
+    if v_done > 0 then
+        return v_done;
+    end if;
     foreach v_tier in array array['warm', 'cold'] loop
         v_old := mnemo.segments_to_merge(v_tier);
         exit when v_old <> '{}';
     end loop;
-    if v_old = '{}' or not mnemo.open_copy() then
+    if v_old = '{}' or mnemo.table_is_held() or not mnemo.open_copy() then
         return 0;
     end if;
     insert into pg_temp.copied
@@ -27,9 +33,9 @@ begin
     v_segment := mnemo.next_segment(v_tier);
     v_relation := mnemo.copy_to_partition(v_segment);
 
-    perform mnemo.lock_patiently('share row exclusive', interval '100 milliseconds');
+    perform mnemo.lock_patiently('share row exclusive', interval '100 milliseconds', mnemo.setting('rebuild_patience_seconds'));
     perform mnemo.injection_point('merge.writers_wait');
-    -- Whoever holds one of these rows (a pin, say) is waited for, not long: nobody can write meanwhile.
+    -- Whoever holds one of these rows (an access being counted, say) is waited for, not long: nobody can write meanwhile.
     perform set_config('lock_timeout', '1s', true);
     perform from mnemo.activity a where a.segment = any (v_old) order by a.bucket, a.id for update;
     perform set_config('lock_timeout', v_before, true);
@@ -46,8 +52,8 @@ begin
         raise exception '% memories were merged, % deleted', v_there, v_moved
             using errcode = 'data_corrupted', hint = 'Nothing has changed. mnemo.doctor(deep => true) tells more.';
     end if;
-    perform mnemo.lock_patiently('access exclusive', interval '20 milliseconds');
     if v_there > 0 or exists (select from mnemo.memory m where m.segment = any (v_old)) then
+        perform mnemo.lock_patiently('access exclusive', interval '20 milliseconds', 1);
         perform mnemo.attach_partition(v_relation, v_segment, v_tier, 'sealed');
         -- What was changed since it was copied follows row by row.
         update mnemo.memory m set segment = v_segment where m.segment = any (v_old);
@@ -55,14 +61,12 @@ begin
     else
         execute format('drop table mnemo.%I', v_relation);
     end if;
+    update mnemo.segment s set state = 'emptied' where s.segment = any (v_old);
     perform mnemo.injection_point('merge.attached');
-    foreach v_segment in array v_old loop
-        delete from mnemo.segment s where s.segment = v_segment returning s.relation into v_gone;
-        execute format('alter table mnemo.memory detach partition mnemo.%I', v_gone);
-        execute format('drop table mnemo.%I', v_gone);
-    end loop;
-    perform mnemo.injection_point('merge.dropped');
     drop table pg_temp.copied;
     return cardinality(v_old);
+exception
+    when lock_not_available then
+        return 0;
 end
 $$;

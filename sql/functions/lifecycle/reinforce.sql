@@ -10,6 +10,8 @@ declare
     v_strength  double precision;
     v_tier      text;
 begin
+    -- Before the row: who has read memories and waits for a row would hold up a consolidation that waits for readers.
+    perform mnemo.lock_for_writing();
     select mnemo.strength_at(a.ltp, a.ltp_at, v_now, v_half_life) into v_strength
     from mnemo.activity a
     where a.bucket = mnemo.bucket_of(reinforce.id) and a.id = reinforce.id and a.tenant = mnemo.tenant()
