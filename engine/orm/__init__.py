@@ -14,6 +14,8 @@ from engine.orm.lifecycle import (
     Move,
     Policy,
     PolicyChange,
+    PolicyHistory,
+    Telemetry,
     TierPrice,
 )
 from engine.orm.queries import Hits, nearest, recall, recall_text, search
@@ -36,8 +38,10 @@ __all__ = [
     "Move",
     "Policy",
     "PolicyChange",
+    "PolicyHistory",
     "Segment",
     "StoredMemory",
+    "Telemetry",
     "Tier",
     "TierPrice",
     "TierStats",

@@ -50,6 +50,27 @@ class PolicyChange(ReadOnly, Base):
     reverted_by: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class PolicyHistory(ReadOnly, Base):
+    """The view mnemo.policy_history: a changed parameter (None: added or removed), and the tiers then."""
+
+    __tablename__ = "policy_history"
+
+    change: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    at: Mapped[datetime]
+    policy: Mapped[str]
+    parameter: Mapped[str | None] = mapped_column(primary_key=True)
+    old: Mapped[str | None]
+    new: Mapped[str | None]
+    reason: Mapped[str]
+    reverted: Mapped[bool]
+    reverted_by: Mapped[int | None] = mapped_column(BigInteger)
+    sampled_at: Mapped[datetime | None]
+    hot_memories: Mapped[int | None] = mapped_column(BigInteger)
+    warm_memories: Mapped[int | None] = mapped_column(BigInteger)
+    cold_memories: Mapped[int | None] = mapped_column(BigInteger)
+    hot_hit_rate: Mapped[float | None]
+
+
 class Move(ReadOnly, Base):
     """mnemo.move_log: one move of a memory, of all tenants. `policy` None: somebody's call."""
 
@@ -193,3 +214,22 @@ class Association(ReadOnly, Base):
     b: Mapped[UUID] = mapped_column(primary_key=True)
     weight: Mapped[float]
     at: Mapped[datetime]
+
+
+class Telemetry(ReadOnly, Base):
+    """mnemo.telemetry: a sample of the tiers, all tenants; accesses: those counted from `since` to `at`."""
+
+    __tablename__ = "telemetry"
+
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+    hot_accesses: Mapped[int] = mapped_column(BigInteger)
+    warm_accesses: Mapped[int] = mapped_column(BigInteger)
+    cold_accesses: Mapped[int] = mapped_column(BigInteger)
+    hot_memories: Mapped[int] = mapped_column(BigInteger)
+    warm_memories: Mapped[int] = mapped_column(BigInteger)
+    cold_memories: Mapped[int] = mapped_column(BigInteger)
+    hot_bytes: Mapped[int] = mapped_column(BigInteger)
+    warm_bytes: Mapped[int] = mapped_column(BigInteger)
+    cold_bytes: Mapped[int] = mapped_column(BigInteger)
+    hot_hit_rate: Mapped[float | None]

@@ -14,11 +14,13 @@ select m.id::text as memory_id, m.tenant, m.collection, m.context, m.session, m.
        case when not a.pinned then (extract(epoch from a.expires_at - t.now) / 86400)::double precision end as expires_in_days
 from mnemo.memory m
 join mnemo.activity a on a.bucket = m.bucket and a.id = m.id and a.segment = m.segment
-cross join (select mnemo.now() as now) as t
-cross join (select make_interval(secs => value * 86400) as half_life from mnemo.setting where name = 'half_life_days') as h
+-- Asked once and not for each row, which offset is for.
+cross join (
+    select mnemo.now() as now, make_interval(secs => value * 86400) as half_life from mnemo.setting where name = 'half_life_days' offset 0
+) as t
 join mnemo.tier hot on hot.tier = 'hot'
 join mnemo.tier warm on warm.tier = 'warm'
-cross join lateral (select mnemo.strength_at(a.ltp, a.ltp_at, t.now, h.half_life) as strength) as s
+cross join lateral (select mnemo.strength_at(a.ltp, a.ltp_at, t.now, t.half_life) as strength offset 0) as s
 where m.tenant = mnemo.tenant();
 
 comment on view mnemo.bi_memories is 'For BI tools: one row a memory of this tenant, without its text.';

@@ -20,9 +20,11 @@ left join (
                where o.kind = 'eviction' and o.enabled and o.tier = c.tier and o.collection = c.collection)) as general
     from (
         select tier, collection, count(*) as memories, count(*) filter (where pinned) as pinned,
-               sum(mnemo.strength_at(ltp, ltp_at, mnemo.now(), mnemo.half_life())) as strength,
-               count(*) filter (where due_at <= mnemo.now()) as due_now
-        from mnemo.activity group by tier, collection
+               sum(mnemo.strength_at(ltp, ltp_at, t.now, t.half_life)) as strength, count(*) filter (where due_at <= t.now) as due_now
+        from mnemo.activity
+        -- Asked once and not for each row, which offset is for.
+        cross join (select mnemo.now() as now, mnemo.half_life() as half_life offset 0) as t
+        group by tier, collection
     ) c
     group by c.tier
 ) a using (tier)

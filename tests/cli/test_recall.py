@@ -1,4 +1,4 @@
-"""mnemo recall and mnemo stats: what people and programs get."""
+"""mnemo recall: what people and programs get."""
 
 import asyncio
 import json
@@ -99,12 +99,6 @@ def test_times_in_json_are_iso_8601(filled: str, mnemo: Run) -> None:
 def test_tenants_are_apart(filled: str, mnemo: Run) -> None:
     done = mnemo("--dsn", filled, "--tenant", "another", "recall", "memory", "--json")
     assert json.loads(done.out)["hits"] == []
-
-
-def test_stats(filled: str, mnemo: Run) -> None:
-    tiers = json.loads(mnemo("stats", "--json", "--dsn", filled).out)["tiers"]
-    assert [(tier["tier"], tier["memories"]) for tier in tiers] == [("hot", 40), ("warm", 0), ("cold", 0)]
-    assert mnemo("stats", "--dsn", filled).out.splitlines()[1].split()[:3] == ["hot", "40", "0"]
 
 
 def test_an_embedding_finds_what_was_stored_by_embeddings(filled: str, mnemo: Run, tmp_path: Path) -> None:

@@ -18,10 +18,18 @@ from engine.orm import (
 )
 
 DIALECT = create_engine().dialect
-VIEWS: tuple[type[Base], ...] = (Memory, TierStats, orm.JobStatus, orm.BusLag, orm.DeadLetter)
+VIEWS: tuple[type[Base], ...] = (
+    Memory,
+    TierStats,
+    orm.JobStatus,
+    orm.BusLag,
+    orm.DeadLetter,
+    orm.PolicyHistory,
+)
 TABLES: tuple[type[Base], ...] = (
     StoredMemory, Activity, Collection, Tier, Segment, orm.Policy, orm.PolicyChange, orm.Move,
     orm.DailyAccesses, orm.Job, orm.JobRun, orm.TierPrice, orm.Association,
+    orm.Telemetry,
 )  # fmt: skip
 
 
