@@ -191,7 +191,7 @@ async def test_tables_and_views_are_read(read: Run) -> None:
         assert stats["hot"].total_bytes == stats["hot"].heap_bytes + stats["hot"].index_bytes
         capacity = session.scalars(select(Policy).where(Policy.kind == "eviction")).one()
         assert (capacity.tier, capacity.capacity_rows) == ("hot", stats["hot"].capacity_rows)
-        state = dict(session.execute(select(JobStatus.name, JobStatus.state)).tuples().all())
+        state = {job.name: job.state for job in session.scalars(select(JobStatus))}
         assert state["adapt"] == "disabled"
         assert set(state) == set(session.scalars(select(Job.name)))
 
