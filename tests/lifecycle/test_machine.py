@@ -298,7 +298,9 @@ def test_x6_whatever_is_done_the_database_is_what_the_model_says(database_factor
     Machine.dsn = database_factory(1_024, 256)
     with psycopg.connect(Machine.dsn, autocommit=True, options="-c timezone=UTC") as connection:
         connection.execute("select mnemo.create_collection('facts')")
-        connection.execute("select mnemo.configure('{\"move_batch_rows\": 2}')")
+        # Small batches, and partitions for four memories: a consolidation has many steps to be cut in.
+        steps = {"move_batch_rows": 2, "bulk_move_rows": 4, "sealed_segments_most": 1}
+        connection.execute("select mnemo.configure(%s)", [json.dumps(steps)])
         setting_up = World(connection)
         for policy in RULES:
             setting_up.add(policy)
@@ -307,7 +309,7 @@ def test_x6_whatever_is_done_the_database_is_what_the_model_says(database_factor
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=12, stateful_step_count=25, deadline=None, database=None, derandomize=True,
+                max_examples=10, stateful_step_count=22, deadline=None, database=None, derandomize=True,
                 suppress_health_check=list(HealthCheck),
             ),
         )  # fmt: skip

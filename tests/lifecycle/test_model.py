@@ -82,22 +82,28 @@ def happen(w: World) -> None:
     w.remember(drafts(rng, rng.randrange(8)))
 
 
-@pytest.mark.parametrize("rules", RULES)
-def test_h3_n5_a_consolidation_does_what_the_rules_say(database_factory: DatabaseFactory, rules: str) -> None:
+@pytest.mark.parametrize(("rules", "bulk_rows"), [*((name, 20_000) for name in RULES), ("strength", 5)])
+def test_h3_n5_a_consolidation_does_what_the_rules_say(
+    database_factory: DatabaseFactory, rules: str, bulk_rows: int
+) -> None:
     with world(database_factory(1_024, 256), seed=list(RULES).index(rules)) as w:
         for collection in COLLECTIONS[1:]:
             w.do("select mnemo.create_collection(%s)", collection)
         # Batches of an odd size: what a consolidation does must not depend on where one ends.
-        w.do("select mnemo.configure('{\"move_batch_rows\": 13}')")
-        w.remember(drafts(w.rng, 250))
+        w.do(
+            "select mnemo.configure(jsonb_build_object('move_batch_rows', 13, 'bulk_move_rows', %s::int,"
+            " 'bulk_move_most', 30, 'sealed_segments_most', 1, 'segment_rows', 60))",
+            bulk_rows,
+        )
+        w.remember(drafts(w.rng, 200))
         later = list(RULES[rules])
-        for turn in range(32):
-            if turn % 3 == 0 and later:
+        for turn in range(21):
+            if turn % 2 == 0 and later:
                 w.add(later.pop(0))
-            if turn == 26:
+            if turn == 15:
                 w.do('select mnemo.configure(\'{"half_life_days": 11, "warm_threshold": 0.25}\')')
                 w.model.half_life, w.model.leaves_below["warm"] = 11 * DAY, 0.25
-            if turn == 29:
+            if turn == 18:
                 for policy in RULES[rules][:2]:
                     w.remove(policy.name)
             happen(w)

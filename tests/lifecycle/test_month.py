@@ -7,7 +7,7 @@ from tests.support.invariants import check_invariants
 
 
 def test_h2_h3_a_month_goes_as_the_rules_say(database_factory: DatabaseFactory) -> None:
-    month = Month(memories=2_000)
+    month = Month(memories=1_200, hours=12)
     told = Told()
     with world(database_factory(1_024, 256)) as w:
         for day in live(w, month, [vector(w.rng) for _ in range(month.memories)]):
