@@ -17,9 +17,11 @@ def month(stage: Stage, options: Options) -> list[Row]:
     shape = Month(
         memories=options.scaled(100_000, 1_200),
         days=options.scaled(30, 2),
-        hours=options.scaled(2, 12),
-        recalls=options.scaled(800, 20),
+        hours=options.scaled(6, 12),
+        recalls=options.scaled(600, 20),
         hits=10,
+        half_life_days=12,
+        first_tier="warm",
     )
     world = World(stage.connect(stage.database(), timezone="UTC"), seed=1)
     told = Told()

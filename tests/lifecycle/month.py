@@ -23,6 +23,8 @@ class Month:
     hours: int = 6
     recalls: int = 40
     hits: int = 8
+    half_life_days: int = 6
+    first_tier: str = "hot"
 
     @property
     def hot_rows(self) -> int:
@@ -53,9 +55,9 @@ def live(w: World, month: Month, vectors: Sequence[Vectors], bulk: bool = False)
     """
     rng, told = w.rng, Told()
     _rules(w, month)
-    arriving = iter(_drafts(rng, vectors))
+    arriving = _drafts(rng, vectors, month)
     used: list[UUID] = w.remember(
-        list(itertools.islice(arriving, month.memories // 2)), bulk="hot" if bulk else None
+        list(itertools.islice(arriving, month.memories // 2)), bulk=month.first_tier if bulk else None
     )
     w.connection.execute("analyze mnemo.activity")
     rng.shuffle(used)
@@ -81,8 +83,11 @@ def live(w: World, month: Month, vectors: Sequence[Vectors], bulk: bool = False)
 
 def _rules(w: World, month: Month) -> None:
     """Make a month long enough for every rule to act."""
-    w.do("select mnemo.configure('{\"half_life_days\": 6}')")
-    w.model.half_life = 6 * DAY
+    w.do(
+        "select mnemo.configure(jsonb_build_object('half_life_days', %s::int))",
+        month.half_life_days,
+    )
+    w.model.half_life = month.half_life_days * DAY
     w.do(
         "select mnemo.alter_eviction_policy('hot-capacity', jsonb_build_object('capacity_rows', %s::int))",
         month.hot_rows,
@@ -92,9 +97,10 @@ def _rules(w: World, month: Month) -> None:
     )
 
 
-def _drafts(rng: Random, vectors: Sequence[Vectors]) -> Iterator[Draft]:
+def _drafts(rng: Random, vectors: Sequence[Vectors], month: Month) -> Iterator[Draft]:
     for n, hdv in enumerate(vectors):
-        yield Draft(f"memory {n}", hdv, importance=rng.uniform(0.4, 1), pinned=n % 100 == 0)
+        tier = month.first_tier if n < month.memories // 2 else "hot"
+        yield Draft(f"memory {n}", hdv, importance=rng.uniform(0.4, 1), tier=tier, pinned=n % 100 == 0)
 
 
 def _count(w: World, recalls: Sequence[list[UUID]], told: Told) -> None:
