@@ -2,7 +2,7 @@
 -- what mnemo.write_through allows, DELETE.
 create or replace view mnemo.memories as
 select m.id, m.key, m.collection, m.context, m.session, m.occurred_at, m.content, m.attributes, m.hdv,
-       a.tier, a.pinned, mnemo.strength_at(a.ltp, a.ltp_at, mnemo.now(), mnemo.half_life()) as strength,
+       a.tier, a.pinned, mnemo.strength_at(a.ltp, a.ltp_at, mnemo.now(), (select mnemo.half_life())) as strength,
        a.access_count, a.last_access, m.created_at
 from mnemo.memory m
 join mnemo.activity a on a.bucket = m.bucket and a.id = m.id and a.segment = m.segment
