@@ -10,6 +10,7 @@ from tests.benchmarks import pgvector, report
 from tests.benchmarks.algebra import algebra
 from tests.benchmarks.curves import Curve
 from tests.benchmarks.data import Corpus, load
+from tests.benchmarks.events import events
 from tests.benchmarks.flat import Faiss, one_thread
 from tests.benchmarks.indexes import exact, index
 from tests.benchmarks.ingesting import ingesting
@@ -63,6 +64,8 @@ async def measure(
         rows += await known(stage, options)
     if "ingest" in asked:
         rows += ingesting(stage, corpus, options)
+    if "events" in asked:
+        rows += await events(stage, options)
     if "moves" in asked:
         rows += await moving(stage, corpus, options)
     if "month" in asked:

@@ -18,6 +18,7 @@ SECTIONS = (
     "algebra",
     "known",
     "ingest",
+    "events",
     "moves",
     "month",
 )
