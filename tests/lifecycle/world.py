@@ -168,6 +168,18 @@ class World:
             self.connection.execute("select memory_id, from_tier, to_tier, reason from mnemo.move_log")
         )
 
+    def updates(self) -> tuple[int, int]:
+        """Return all updates of activity rows so far, and those that were heap-only."""
+        self.do("select pg_stat_force_next_flush()")
+        self.do("select 1")
+        with psycopg.connect(self.connection.info.dsn) as other:
+            row = other.execute(
+                "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables"
+                " where relid = 'mnemo.activity'::regclass"
+            ).fetchone()
+        assert row is not None
+        return row
+
     def compare(self) -> None:
         """Fail where the database differs from the model in a memory or in what has moved."""
         different = self.differing()
