@@ -180,6 +180,31 @@ def test_an_event_that_comes_while_the_slot_is_locked_stays(short: Bus) -> None:
     assert "late" not in kept(short)
 
 
+def test_a_log_restored_from_another_server_goes_on(bus: Bus) -> None:
+    for n in range(6):
+        bus.publish(n)
+    batch = bus.claim(2)
+    assert batch is not None
+    bus.complete(batch)
+    bus.publish(6)
+    # There, transactions had ids that this server reaches much later.
+    bus.connection.execute(
+        "create function pg_temp.far(text) returns text language sql"
+        r" return regexp_replace($1, '(\d+)', '9\1000000', 'g')"
+    )
+    bus.connection.execute("update mnemo.event set xid = pg_temp.far(xid::text)::xid8")
+    bus.connection.execute("update mnemo.event_head set snapshot = pg_temp.far(snapshot::text)::pg_snapshot")
+    bus.connection.execute(
+        "update mnemo.event_cursor set done = pg_temp.far(done::text)::pg_snapshot,"
+        " upto = pg_temp.far(upto::text)::pg_snapshot"
+    )
+    bus.publish(7)
+    assert bus.drain() == [2, 3, 4, 5, 6, 7]
+    bus.publish(8)
+    assert bus.drain() == [8]
+    assert bus.lag()[2:] == (0, None, 0, 0, 0)
+
+
 def test_trimming_needs_a_fresh_snapshot(bus: Bus, buses: Buses) -> None:
     old = buses.open(autocommit=False)
     old.connection.execute("set transaction isolation level repeatable read")

@@ -29,6 +29,10 @@ begin
         raise exception 'most must be from 1 to 1000, not %', coalesce(claim_events.most::text, 'null') using errcode = 'MN002';
     end if;
     select * into v_head from mnemo.event_head;
+    if pg_snapshot_xmax(v_head.snapshot) > pg_snapshot_xmax(pg_current_snapshot()) then
+        -- Restored from another server: nothing of it can be claimed before it is adopted.
+        v_head := mnemo.tick_events(v_number);
+    end if;
     loop
         select k.* into c
         from mnemo.event_cursor k
