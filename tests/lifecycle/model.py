@@ -230,13 +230,13 @@ class Model:
     def _promote(self) -> int:
         moved = 0
         for memory in self.memories.values():
-            if not memory.promotable:
+            if not memory.promotable or memory.pinned:
                 continue
             rule = self.policy("promotion", memory.tier, memory.collection)
             if rule is not None and memory.entered_at + rule.stay > self.now:
                 continue
             memory.promotable = False
-            if rule is None or memory.pinned:
+            if rule is None:
                 continue
             if rule.rule == "ltp":
                 threshold = self.leaves_below[rule.to_tier] if rule.threshold is None else rule.threshold

@@ -114,3 +114,19 @@ def test_h3_n5_a_consolidation_does_what_the_rules_say(
             w.compare()
         assert {m.tier for m in w.model.memories.values()} == set(PLACE)
         check_invariants(w.connection)
+
+
+def test_h3_a_memory_used_a_thousand_times_at_once(small_world: World) -> None:
+    """Neither many accesses nor extreme settings overflow; strength stays in 0 to 1."""
+    w = small_world
+    for potentiation in (1e-6, 0.1, 0.9, 1.0):
+        w.do("select mnemo.configure(jsonb_build_object('potentiation', %s::float8))", potentiation)
+        w.model.potentiation = potentiation
+        ids = w.remember([Draft("x", vector(w.rng), importance=born) for born in (0, 1e-13, 0.5, 1)])
+        for span in (0, 1, HOUR, 400 * DAY):
+            w.recalled([ids] * 250)
+            w.pass_time(span)
+        w.consolidate()
+        for memory, strength in w.connection.execute("select id, ltp from mnemo.activity"):
+            assert strength == pytest.approx(w.model.memories[memory].ltp, rel=1e-5)
+            assert 0 <= strength <= 1
