@@ -5,15 +5,17 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 from psycopg.rows import TupleRow, tuple_row
+from psycopg.types.json import Jsonb
 
 from engine.database.errors import translate_errors
 from engine.database.parameters import PackedBitsLoader
 from engine.database.pool import Connection, Pool
-from engine.errors import ConnectionFailed, InvalidArgument, LeaseLost
+from engine.errors import ConnectionFailed, InvalidArgument
 from engine.events.event import Event
 
 logger = logging.getLogger(__name__)
@@ -22,7 +24,7 @@ _CLAIM = (
     "select lane, lease, seq, topic, tenant, context, memory_id, at, attempt, payload, hdv"
     " from mnemo.claim_events(%s, %s)"
 )
-_COMPLETE = "select mnemo.complete_events(%s, %s, %s, %s::bigint[], %s::bigint[], %s::text[], %s)"
+_COMPLETE = "select mnemo.complete_lanes(%s, %s)"
 _VISIBILITY = "select extract(epoch from (mnemo.subscription_named(%s)).visibility)::float8"
 # A sleeper looks again after so long even when nobody woke it; soon at first: somebody may be committing.
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.005, 0.5
@@ -30,6 +32,16 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.005, 0.5
 _RECONNECT_S = 0.5
 
 Handler = Callable[[Event], Awaitable[object]]
+
+
+@dataclass
+class _Lane:
+    """A leased lane: how many of its events are still to come, and what became of the others."""
+
+    lease: int
+    waiting: int = 0
+    done: list[int] = field(default_factory=list)
+    errors: dict[int, str] = field(default_factory=dict)
 
 
 class Consumer:
@@ -55,12 +67,10 @@ class Consumer:
         self._stopping = stopping or asyncio.Event()
         self._connection: Connection | None = None
         self._visibility = 0.0
-        self._batch: deque[Event] = deque()
-        self._lease: tuple[int, int] | None = None
+        self._batch: deque[tuple[int, Event]] = deque()
+        self._lanes: dict[int, _Lane] = {}
         self._renewed = 0.0
-        self._current: Event | None = None
-        self._done: list[int] = []
-        self._errors: dict[int, str] = {}
+        self._current: tuple[int, Event] | None = None
         self._parked: set[tuple[str, str | None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -86,7 +96,7 @@ class Consumer:
             if kind is None:
                 self._acknowledge()
             elif self._current is not None and isinstance(error, Exception):
-                self._fail(self._current, f"{type(error).__name__}: {error}")
+                self._fail(self._current[1], f"{type(error).__name__}: {error}")
             if not isinstance(error, ConnectionFailed):
                 await self._settle()
         finally:
@@ -101,13 +111,13 @@ class Consumer:
         self._acknowledge()
         while not self._stopping.is_set():
             while self._batch:
-                event = self._batch.popleft()
+                if time.monotonic() - self._renewed > self._visibility / 3:
+                    await self._settle(keep=True)
+                    continue
+                lane, event = self._batch.popleft()
+                self._lanes[lane].waiting -= 1
                 if event.context is None or (event.tenant, event.context) not in self._parked:
-                    if time.monotonic() - self._renewed > self._visibility / 3:
-                        self._batch.appendleft(event)
-                        await self._settle(keep=True)
-                        continue
-                    self._current = event
+                    self._current = (lane, event)
                     return event
             await self._settle()
             await self._claim()
@@ -115,14 +125,15 @@ class Consumer:
 
     def _acknowledge(self) -> None:
         if self._current is not None:
-            self._done.append(self._current.seq)
+            lane, event = self._current
+            self._lanes[lane].done.append(event.seq)
             self._current = None
 
     def _fail(self, event: Event, reason: str) -> None:
-        if event is self._current:
-            self._current = None
+        if self._current is not None and event is self._current[1]:
+            lane, self._current = self._current[0], None
             # PostgreSQL's text cannot hold a NUL.
-            self._errors[event.seq] = reason.replace("\0", "\ufffd")[:2_000]
+            self._lanes[lane].errors[event.seq] = reason.replace("\0", "\ufffd")[:2_000]
             self._parked.add((event.tenant, event.context))
 
     async def _claim(self) -> None:
@@ -135,9 +146,10 @@ class Consumer:
                     await cursor.execute(_CLAIM, (self._subscription, self._most))
                     rows = await cursor.fetchall()
             if rows:
-                self._lease = (rows[0][0], rows[0][1])
                 self._renewed = time.monotonic()
-                self._batch.extend(self._event(row) for row in rows)
+                for row in rows:
+                    self._lanes.setdefault(row[0], _Lane(row[1])).waiting += 1
+                    self._batch.append((row[0], self._event(row)))
                 return
             with translate_errors():
                 async for _ in connection.notifies(timeout=wait, stop_after=1):
@@ -150,27 +162,33 @@ class Consumer:
 
     async def _settle(self, *, keep: bool = False) -> None:
         """Acknowledge what was done, park what failed; give the rest back, or with `keep` lease it anew."""
-        if self._lease is None:
+        if not self._lanes:
             return
-        parameters = (
-            self._subscription,
-            *self._lease,
-            self._done,
-            list(self._errors),
-            list(self._errors.values()),
-            keep,
-        )
-        self._done, self._errors = [], {}
+        settled = [
+            {
+                "lane": number,
+                "lease": lane.lease,
+                "done": lane.done,
+                "failed": list(lane.errors),
+                "errors": list(lane.errors.values()),
+                "keep": keep and lane.waiting > 0,
+            }
+            for number, lane in self._lanes.items()
+        ]
+        with translate_errors():
+            cursor = await self._open().execute(_COMPLETE, (self._subscription, Jsonb(settled)))
+            row = await cursor.fetchone()
+        lost = set(row[0]) if row is not None else set()
+        if lost:
+            logger.warning("the lease on %d lanes ended: their events are delivered again", len(lost))
         self._renewed = time.monotonic()
-        try:
-            with translate_errors():
-                await self._open().execute(_COMPLETE, parameters)
-        except LeaseLost as error:
-            logger.warning("events will be delivered again: %s", error)
-            keep = False
+        self._lanes = {
+            number: _Lane(lane.lease, lane.waiting)
+            for number, lane in self._lanes.items()
+            if keep and lane.waiting and number not in lost
+        }
+        self._batch = deque(entry for entry in self._batch if entry[0] in self._lanes)
         if not keep:
-            self._lease = None
-            self._batch.clear()
             self._parked.clear()
 
     def _open(self) -> Connection:

@@ -15,11 +15,14 @@ START = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 class Batch(NamedTuple):
-    """What a claim returned: the lease, and the events as rows."""
+    """The events that a claim returned, as rows."""
 
-    lane: int
-    lease: int
     events: list[Any]
+
+    @property
+    def leases(self) -> dict[int, int]:
+        """The lanes and their leases."""
+        return {event.lane: event.lease for event in self.events}
 
     @property
     def seqs(self) -> list[int]:
@@ -65,7 +68,7 @@ class Bus:
     def claim(self, most: int = 100, name: str = "g") -> Batch | None:
         """Lease events; None when there are none."""
         events = self.rows("select * from mnemo.claim_events(%s, %s)", name, most)
-        return Batch(events[0].lane, events[0].lease, events) if events else None
+        return Batch(events) if events else None
 
     def complete(
         self,
@@ -77,16 +80,19 @@ class Bus:
         name: str = "g",
     ) -> None:
         """Settle a batch: by default all of it is done."""
-        self.value(
-            "select mnemo.complete_events(%s, %s, %s, %s::bigint[], %s::bigint[], %s::text[], %s)",
-            name,
-            batch.lane,
-            batch.lease,
-            batch.seqs if done is None else list(done),
-            list(failed or {}),
-            list((failed or {}).values()),
-            keep,
-        )
+        for lane, lease in batch.leases.items():
+            mine = [event.seq for event in batch.events if event.lane == lane]
+            errors = {seq: error for seq, error in (failed or {}).items() if seq in mine}
+            self.value(
+                "select mnemo.complete_events(%s, %s, %s, %s::bigint[], %s::bigint[], %s::text[], %s)",
+                name,
+                lane,
+                lease,
+                mine if done is None else [seq for seq in done if seq in mine],
+                list(errors),
+                list(errors.values()),
+                keep,
+            )
 
     def drain(self, name: str = "g", most: int = 100) -> list[Any]:
         """Claim and complete until there is nothing more; return the payloads."""

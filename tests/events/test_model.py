@@ -132,10 +132,5 @@ def test_random_histories(buses: Buses, seed: int, failing: float) -> None:
 
 def still_leased(bus: Bus, batch: Batch) -> bool:
     """Say whether a consumer may still settle what it claimed."""
-    return bool(
-        bus.value(
-            "select leased_until > mnemo.now() and lease = %s from mnemo.event_cursor where lane = %s",
-            batch.lease,
-            batch.lane,
-        )
-    )
+    held = "select count(*) from mnemo.event_cursor where leased_until > mnemo.now() and lease = any (%s)"
+    return bool(bus.value(held, list(batch.leases.values())) == len(batch.leases))
