@@ -139,6 +139,27 @@ TRAPS = [
         ),
     ),
     Trap(
+        "events",
+        "warn",
+        "subscription slow is 40 events behind, of 50 allowed",
+        (
+            "select mnemo.configure('{\"event_backlog_most\": 50}')",
+            "select mnemo.subscribe('slow', array['memory.write'])",
+            "select count(mnemo.remember('m' || i)) from generate_series(1, 40) i",
+        ),
+    ),
+    Trap(
+        "events",
+        "warn",
+        "subscription broken has given up 1 events",
+        (
+            "select mnemo.subscribe('broken', array['memory.write'], max_attempts => 1)",
+            "select mnemo.remember('m')",
+            "select mnemo.complete_events('broken', e.lane, e.lease, '{}', array[e.seq], array['cannot'])"
+            " from mnemo.claim_events('broken') e",
+        ),
+    ),
+    Trap(
         "access_log",
         "warn",
         "mnemo.access_log has 1",
