@@ -12,6 +12,7 @@ from tests.support.invariants import check_invariants
 from tests.support.memories import Draft
 
 COLLECTIONS = ("memories", "facts", "states")
+KEYS = 70
 
 # What is in force beside or instead of the rules that every installation starts with.
 RULES: dict[str, Sequence[Policy]] = {
@@ -44,16 +45,18 @@ RULES: dict[str, Sequence[Policy]] = {
 
 
 def drafts(rng: Random, count: int) -> list[Draft]:
+    """Draw memories; two in three have a key, which an earlier one may have had."""
     return [
         Draft(
             "x",
             vector(rng),
-            collection=rng.choice(COLLECTIONS),
+            key=str(key) if key < 2 * KEYS else None,
+            collection=COLLECTIONS[key % len(COLLECTIONS)],
             tier=rng.choices(list(PLACE), [7, 2, 1])[0],
             importance=rng.choice([0, 0.3, 0.7, 0.71, 0.8, 0.95, 1.0]),
             pinned=rng.random() < 0.05,
         )
-        for _ in range(count)
+        for key in rng.sample(range(3 * KEYS), count)
     ]
 
 
