@@ -29,6 +29,16 @@ _SINGLE = (
     "select mnemo.publish('consolidation.trigger',"
     " jsonb_build_object('ltp', 0.8, 'sent', extract(epoch from clock_timestamp())), %s)"
 )
+# The least a published event can cost: one row, two indexes, one commit, and nobody who reads it.
+_BARE_TABLE = (
+    "create table public.bare (like mnemo.event); create index on public.bare (xid, lane);"
+    " create index on public.bare (lane, seq)"
+)
+_BARE = (
+    "insert into public.bare (seq, xid, at, slot, lane, topic, tenant, context, payload)"
+    " values (nextval('mnemo.event_seq'), pg_current_xact_id(), now(), 0, 1, 'consolidation.trigger',"
+    " 'default', %s, jsonb_build_object('ltp', 0.8, 'sent', extract(epoch from clock_timestamp())))"
+)
 
 
 @dataclass
@@ -49,13 +59,18 @@ class Arrivals:
 async def events(stage: Stage, options: Options) -> list[Row]:
     """Publish singly and in batches, and consume through four workers, all at once."""
     dsn = stage.database()
-    stage.connect(dsn).execute(_SUBSCRIBE)
+    connection = stage.connect(dsn)
+    connection.execute(_SUBSCRIBE)
+    connection.execute(_BARE_TABLE)
     pool = make_pool(dsn, Settings(dsn=dsn))
     async with pool:
         batches = options.scaled(200, 2)
         batched = await _throughput(pool, batches * 1_000, _publisher(dsn, "batches", batches))
-        singles = options.scaled(60_000, 200)
+        singles = options.scaled(40_000, 200)
         single = await _throughput(pool, singles, _publisher(dsn, "singles", singles))
+        began = time.perf_counter()
+        await _publisher(dsn, "bare", singles)()
+        bare = singles / (time.perf_counter() - began)
         paced = options.scaled(5_000, 50)
         arrivals = Arrivals(paced)
         sending = asyncio.ensure_future(_publisher(dsn, "paced", paced)())
@@ -75,7 +90,7 @@ async def events(stage: Stage, options: Options) -> list[Row]:
             "events through 4 workers, published singly",
             single,
             "/s",
-            f"{singles:,} transactions, 32 connections",
+            f"{singles:,} transactions, 32 connections; bare inserts, nobody reading: {bare:,.0f} /s",
             10_000,
         ),
         Row(
@@ -137,7 +152,8 @@ async def _send(dsn: str, how: str, count: int) -> None:
             if how == "batches":
                 await connection.execute(_BATCH, (_CONTEXTS, 1_000))
             else:
-                await connection.execute(_SINGLE, (f"c{n % _CONTEXTS}",))
+                statement = _BARE if how == "bare" else _SINGLE
+                await connection.execute(statement, (f"c{n % _CONTEXTS}",))
 
 
 async def _paced(dsn: str, count: int) -> list[float]:
