@@ -18,7 +18,7 @@ KEYS = 70
 RULES: dict[str, Sequence[Policy]] = {
     "strength": (
         Policy("facts-stay", "tier", "hot", "warm", "facts", threshold=0.5, stay=0),
-        Policy("facts-capacity", "eviction", "hot", "warm", "facts", "lru", capacity=20, stay=2 * HOUR),
+        Policy("facts-capacity", "eviction", "hot", "warm", "facts", "lfu", capacity=4, stay=2 * HOUR),
         Policy("warm-capacity", "eviction", "warm", "cold", rule="ltp", capacity=60, stay=0),
         Policy("facts-up", "promotion", "warm", "hot", "facts", threshold=0.75, stay=0),
         Policy("old", "ttl", after=40 * DAY),
@@ -29,7 +29,7 @@ RULES: dict[str, Sequence[Policy]] = {
         Policy("idle-warm", "tier", "warm", "cold", "facts", "idle", after=DAY, stay=HOUR),
         Policy("up", "promotion", "warm", "hot", "facts", "accesses", accesses=2, within=6 * HOUR, stay=0),
         Policy("leap", "promotion", "cold", "hot", "facts", "accesses", accesses=5, stay=HOUR),
-        Policy("facts-few", "eviction", "hot", "warm", "facts", "lfu", capacity=15, stay=5 * HOUR),
+        Policy("facts-few", "eviction", "hot", "warm", "facts", "ltp", capacity=8, stay=0),
         Policy("warm-few", "eviction", "warm", "cold", "facts", "fifo", capacity=30, stay=0),
         Policy("cold-old", "ttl", tier="cold", after=12 * DAY),
         Policy("facts-cold-old", "ttl", tier="warm", collection="facts", after=20 * DAY),
