@@ -10,8 +10,8 @@ with band as (
     select mnemo.mean_memory_bytes() as bytes
 ), found as (
     select a.tier, b.tier as recommended, count(*) as memories
-    from (select a.tier, mnemo.access_rate_at(a.tier_accesses, a.entered_tier_at, a.last_access, mnemo.now()) as rate
-          from mnemo.activity a) as a
+    from (select a.tier, mnemo.access_rate_at(a.tier_accesses, a.entered_tier_at, a.last_access, n.at) as rate
+          from mnemo.activity a cross join (select mnemo.now() as at offset 0) as n) as a
     join band b on a.rate > b.above and a.rate <= b.up_to
     group by a.tier, b.tier
 )

@@ -66,6 +66,8 @@ begin
     -- Forgotten, changed, used or pinned since, or held by somebody: no longer ours to move.
     execute format('delete from mnemo.%I m where not exists (select from unnest($1) as w (id) where w.id = m.id)', v_relation) using v_ids;
     execute format('select count(*) from mnemo.%I', v_relation) into v_copied;
+    -- Before the old rows go: deadlines may count from the writing of a memory.
+    perform mnemo.record_move(v_ids, v_segment, v_group.policy, v_group.reason);
     delete from mnemo.memory m
     using pg_temp.copied c
     where m.segment = c.segment and m.bucket = c.bucket and m.id = c.id and c.id = any (v_ids);
@@ -75,7 +77,6 @@ begin
             using errcode = 'data_corrupted', hint = 'Nothing has moved. mnemo.doctor(deep => true) tells more.';
     end if;
     perform mnemo.injection_point('bulk.rows_deleted');
-    perform mnemo.record_move(v_ids, v_segment, v_group.policy, v_group.reason);
 
     -- From here to the commit recall waits: nothing is scanned or built. Somebody who had planned a query without the new
     -- partition would not find the memories in it.

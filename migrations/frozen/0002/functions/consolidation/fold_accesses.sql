@@ -11,6 +11,8 @@ as $$
 declare
     v_half_life interval := mnemo.half_life();
     v_eta       double precision := mnemo.setting('potentiation');
+    -- From so many accesses on, what was before the first of them is e^-600: the power would be too small for its type.
+    v_most      double precision := case when v_eta < 1 then 600 / -ln(1 - v_eta) else 1 end;
     v_log       mnemo.access_log[];
     v_locked    uuid[];
     v_events    jsonb[];
@@ -43,7 +45,7 @@ begin
         where a.id = any (v_locked)
     ), grown as materialized (
         select c.bucket, c.id, max(c.total) as total, max(c.last) as last,
-               v_eta * sum(power(1 - v_eta, c.total - c.place) * mnemo.strength_at(1, c.at, c.last, v_half_life)) as gain
+               v_eta * sum(power(1 - v_eta, least(c.total - c.place, v_most)) * mnemo.strength_at(1, c.at, c.last, v_half_life)) as gain
         from access c
         group by c.bucket, c.id
     ), rule as materialized (
@@ -63,7 +65,7 @@ begin
         join rule r on r.tier = b.tier and r.collection = b.collection
         -- As it will be stored: real, and never above 1.
         cross join lateral (
-            select least(power(1 - v_eta, g.total) * mnemo.strength_at(b.ltp, b.ltp_at, g.last, v_half_life) + g.gain, 1)::real as ltp
+            select least(power(1 - v_eta, least(g.total, v_most)) * mnemo.strength_at(b.ltp, b.ltp_at, g.last, v_half_life) + g.gain, 1)::real as ltp
         ) as s
         where a.bucket = b.bucket and a.id = b.id
         returning a.bucket, a.id, a.tenant, a.collection, a.tier, a.access_count, a.last_access, g.total

@@ -1,6 +1,7 @@
 -- Looks at the next slower memories used since promotion last looked, moves up those that a promotion policy wants, and
 -- returns how many it looked at that need no second look. One that must stay in its tier for a while yet is looked at
--- again; nothing else can make a memory stronger than its use. Sessions that run it at once share the work.
+-- again, as is a pinned one once it is let go; nothing else can make a memory stronger than its use. Sessions that run it
+-- at once share the work.
 create or replace function mnemo.promote_step() returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -14,7 +15,7 @@ begin
     v_seen := array(
         select c.id from mnemo.accessed c
         join mnemo.activity a on a.bucket = c.bucket and a.id = c.id
-        where not exists (
+        where not a.pinned and not exists (
             select from mnemo.policy_of('promotion', a.tier, a.collection) p where a.entered_tier_at + p.minimum_stay > v_now)
         order by c.bucket, c.id
         limit mnemo.setting('move_batch_rows')::integer
@@ -30,8 +31,7 @@ begin
         join mnemo.activity a on a.bucket = mnemo.bucket_of(w.id) and a.id = w.id
         cross join lateral mnemo.policy_of('promotion', a.tier, a.collection) as p
         join mnemo.tier there on there.tier = p.to_tier
-        where not a.pinned
-          and case p.rule
+        where case p.rule
                   when 'ltp' then mnemo.strength_at(a.ltp, a.ltp_at, v_now, mnemo.half_life()) >= coalesce(p.threshold, there.leaves_below)
                   else a.tier_accesses >= p.accesses and (p.within is null or a.last_access >= v_now - p.within)
               end

@@ -11,8 +11,10 @@
 -- choice known, which is `gap` below the bound, unless both (a) and (b) are less than the gap. For e1 alone, the least
 -- of (a) over all that can follow is convex, and least at the place best by itself: the e1 worth a try are one
 -- interval around it. For e2 given e1 likewise, and e3 is then all that the room allows. Both are walked outwards,
--- while better choices narrow the gap. For z we take the least price at which the memories' own choices fit: any other
--- were as right, only slower.
+-- while better choices narrow the gap. Given e1, the room left is at least what it is modulo gcd(d2, d3): that spares most
+-- e1 a look at any e2. For z we take the price between those at which the memories' own choices fit and do not, and
+-- begin with the fitting ones, the hottest memories changed to the others as long as there is room: then the gap is
+-- at most the price of one memory. Any other z and beginning were as right, only slower.
 create or replace function mnemo.best_boundaries(
     p_rates double precision[], p_latency double precision[], p_price bigint[], p_room bigint
 ) returns bigint[]
@@ -41,6 +43,12 @@ declare
     v_value double precision;
     v_first double precision;
     v_best  bigint[];
+    v_more  bigint[];
+    v_floor double precision;
+    v_common bigint;
+    v_low   bigint := 0;
+    v_high  bigint := m;
+    v_middle bigint;
     v_tolerance double precision;
     e1 bigint; e2 bigint; e3 bigint;
     v_way1 integer; v_way2 integer;
@@ -86,21 +94,33 @@ begin
     v_after2 := v_own[9];
     v_most := g[1] * v_sum[v_own[1] + 1] + g[2] * v_sum[v_own[2] + 1] + g[3] * v_sum[v_own[3] + 1]
               - z * (d[1] * v_own[1] + d[2] * v_own[2] + d[3] * v_own[3]);
-    v_best := v_own[1:3];
-    v_gap := z * (p_room - d[1] * v_own[1] - d[2] * v_own[2] - d[3] * v_own[3]);
+    v_more := array(select mnemo.rates_from(p_rates, z_low * v_limits[t]) from generate_series(1, 3) as t);
+    while v_low < v_high loop
+        v_middle := (v_low + v_high + 1) / 2;
+        if d[1] * greatest(v_own[1], least(v_more[1], v_middle)) + d[2] * greatest(v_own[2], least(v_more[2], v_middle))
+           + d[3] * greatest(v_own[3], least(v_more[3], v_middle)) <= p_room then
+            v_low := v_middle;
+        else
+            v_high := v_middle - 1;
+        end if;
+    end loop;
+    v_best := array(select greatest(v_own[t], least(v_more[t], v_low)) from generate_series(1, 3) as t);
+    v_gap := v_most + z * p_room - g[1] * v_sum[v_best[1] + 1] - g[2] * v_sum[v_best[2] + 1] - g[3] * v_sum[v_best[3] + 1];
     -- What differs by less is a matter of rounding.
+    v_common := gcd(d[2], d[3]);
     v_tolerance := 1e-14 * (v_most + z * p_room);
 
     v_high1 := case when c_first > 1 then 0 else least(m, p_room / (d[1] + d[2] + d[3])) end;
     v_low1 := case when c_first > 1 then 0 else greatest(0, ceil((p_room - (d[2] + d[3]) * m - v_gap / z) / d[1])) end;
-    v_middle1 := least(greatest(v_own[1], v_low1), v_high1);
+    v_middle1 := least(greatest(v_best[1], v_low1), v_high1);
     foreach v_way1 in array array[1, -1] loop
         e1 := v_middle1 + least(v_way1, 0);
         while e1 between v_low1 and v_high1 loop
             e2 := greatest(v_own2, e1);
             e3 := greatest(v_own3, e1);
-            exit when v_most - (g[1] * v_sum[e1 + 1] + g[2] * v_sum[e2 + 1] + g[3] * v_sum[e3 + 1] - z * (d[1] * e1 + d[2] * e2 + d[3] * e3))
-                      >= v_gap - v_tolerance;
+            v_floor := v_most - (g[1] * v_sum[e1 + 1] + g[2] * v_sum[e2 + 1] + g[3] * v_sum[e3 + 1] - z * (d[1] * e1 + d[2] * e2 + d[3] * e3));
+            exit when v_floor >= v_gap - v_tolerance;
+            v_floor := v_floor + z * ((p_room - d[1] * e1) % v_common);
             v_first := g[1] * v_sum[e1 + 1] - z * d[1] * e1 - v_most;
             v_high2 := case when c_first > 2 then 0 else least(m, (p_room - d[1] * e1) / (d[2] + d[3])) end;
             v_low2 := case when c_first > 2 then 0
@@ -108,7 +128,7 @@ begin
             v_middle2 := least(greatest(v_own2, v_low2), v_high2);
             foreach v_way2 in array array[1, -1] loop
                 e2 := v_middle2 + least(v_way2, 0);
-                while e2 between v_low2 and v_high2 loop
+                while e2 between v_low2 and v_high2 and v_floor < v_gap - v_tolerance loop
                     e3 := greatest(v_after2, e2);
                     exit when - v_first - g[2] * v_sum[e2 + 1] - g[3] * v_sum[e3 + 1] + z * (d[2] * e2 + d[3] * e3) >= v_gap - v_tolerance;
                     e3 := least(m, (p_room - d[1] * e1 - d[2] * e2) / d[3]);

@@ -32,6 +32,7 @@ as $$
         mnemo.doctor_capacity(),
         mnemo.doctor_jobs(),
         mnemo.doctor_access_log(),
+        mnemo.doctor_events(),
         mnemo.doctor_tablespaces(),
         mnemo.doctor_conservation(deep)
     ]) as f

@@ -1,9 +1,10 @@
--- Leases a lane of a subscription with events to do, and returns them in order, at most `most`; nothing when there are
--- none now: then a NOTIFY on the channel mnemo_event says when to ask again, and half a second does in any case.
--- Settle them with mnemo.complete_events before the lease ends (mnemo.subscription.visibility): after that others get
+-- Leases lanes of a subscription with events to do, and returns those in order, lane by lane, at most `most`; nothing
+-- when there are none now: then a NOTIFY on the channel mnemo_event says when to ask again, and half a second does in any case.
+-- A quarter of the lanes that have any is taken at most, so that others find work too.
+-- Settle each lane with mnemo.complete_events before its lease ends (mnemo.subscription.visibility): after that others get
 -- the same events, one at a time, and the one on which consumers die counts as failed. attempt is 1 the first time.
 -- memory.write comes with the hypervector as it is now; null when the memory is forgotten.
--- Locks: the cursor of the lane, of which one that another consumer works on is skipped; then the head. Commit soon.
+-- Locks: the cursors of the lanes, of which those that another consumer works on are skipped; then the head. Commit soon.
 create or replace function mnemo.claim_events(subscription text, most integer default 100)
 returns table (
     lane smallint, lease bigint, seq bigint, topic text, tenant text, context text, memory_id uuid, at timestamptz, attempt integer,
@@ -19,6 +20,9 @@ declare
     v_head   mnemo.event_head;
     v_looked integer := 0;
     c        mnemo.event_cursor;
+    v_room   integer := most;
+    v_share  integer;
+    v_taken  integer := 0;
     v_most   integer;
     v_parked bigint[];
     v_alone  boolean;
@@ -29,6 +33,10 @@ begin
         raise exception 'most must be from 1 to 1000, not %', coalesce(claim_events.most::text, 'null') using errcode = 'MN002';
     end if;
     select * into v_head from mnemo.event_head;
+    if pg_snapshot_xmax(v_head.snapshot) > pg_snapshot_xmax(pg_current_snapshot()) then
+        -- Restored from another server: nothing of it can be claimed before it is adopted.
+        v_head := mnemo.tick_events(v_number);
+    end if;
     loop
         select k.* into c
         from mnemo.event_cursor k
@@ -37,6 +45,7 @@ begin
           and (k.leased_until is null or k.leased_until <= mnemo.now())
         order by k.lease, k.lane
         limit 1 for update skip locked;
+        exit when not found and v_taken > 0;
         if not found then
             v_looked := v_looked + 1;
             -- Once more after saying that somebody sleeps: a publisher that did not see that yet is seen by this look.
@@ -48,6 +57,11 @@ begin
             continue;
         end if;
 
+        v_share := coalesce(v_share, least(16, (
+            select (count(*) + 3) / 4 from mnemo.event_cursor k
+            where k.subscription = v_subscription.id
+              and (k.upto is not null or v_head.lanes[k.lane + 1] > k.tick or k.retry_at <= mnemo.now())
+              and (k.leased_until is null or k.leased_until <= mnemo.now()))));
         if c.upto is not null or c.retry_at is not null then
             -- A lane that has been waiting for its turn for long: others may have got events meanwhile.
             v_head := mnemo.tick_events(v_number);
@@ -63,7 +77,7 @@ begin
             c.isolate := greatest(c.isolate, c.batch_events);
         end if;
 
-        v_most := case when c.isolate > 0 then 1 else claim_events.most end;
+        v_most := case when c.isolate > 0 then 1 else v_room end;
         v_parked := '{}';
         v_alone := false;
         v_log := '{}';
@@ -126,7 +140,9 @@ begin
             where not e.seq = any (v_behind)
         ) as d
         order by d.part, d.place;
-        return;
+        v_room := v_room - c.batch_events;
+        v_taken := v_taken + 1;
+        exit when v_room <= 0 or v_taken >= v_share;
     end loop;
 end
 $$;

@@ -10,6 +10,7 @@ declare
     v_tenant text := mnemo.tenant();
     v_xid    xid8;
     v_seq    bigint;
+    v_slot   smallint;
 begin
     if payload is null then
         raise exception 'the payload of an event must not be null' using errcode = 'MN002';
@@ -20,10 +21,11 @@ begin
     perform mnemo.require_room();
     v_xid := pg_current_xact_id();
     v_seq := nextval('mnemo.event_seq');
+    -- Apart from the insert, which takes four times as long as a select from a table.
+    select l.slot into v_slot from mnemo.event_log l;
     insert into mnemo.event (seq, xid, memory_id, at, slot, lane, topic, tenant, context, payload)
-    select v_seq, v_xid, publish.memory_id, mnemo.now(), l.slot, mnemo.event_lane(v_tenant, publish.context, publish.memory_id, v_seq),
-           publish.topic, v_tenant, publish.context, publish.payload
-    from mnemo.event_log l;
+    values (v_seq, v_xid, publish.memory_id, mnemo.now(), v_slot, mnemo.event_lane(v_tenant, publish.context, publish.memory_id, v_seq),
+            publish.topic, v_tenant, publish.context, publish.payload);
     perform mnemo.wake_consumers();
     return v_seq;
 end

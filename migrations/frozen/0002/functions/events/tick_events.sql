@@ -26,6 +26,11 @@ begin
         return v_head;
     end if;
     select pg_current_snapshot() into v_snapshot;
+    if pg_snapshot_xmax(v_head.snapshot) > pg_snapshot_xmax(v_snapshot) then
+        perform mnemo.adopt_events(v_head);
+        select * into v_head from mnemo.event_head;
+        return v_head;
+    end if;
     v_late := array(select x.xid from pg_snapshot_xip(v_head.snapshot) as x (xid));
     v_ceiling := coalesce(pg_sequence_last_value('mnemo.event_seq'), 0);
     v_lanes := array(

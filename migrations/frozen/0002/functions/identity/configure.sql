@@ -22,10 +22,10 @@ begin
                      ('hot_threshold', 1e-6, 1), ('warm_threshold', 1e-6, 1), ('move_batch_rows', 1, 100000),
                      ('bulk_move_rows', 1, 1e9), ('bulk_move_most', 1, 1e7), ('sealed_segments_most', 1, 100), ('segment_rows', 1, 1e9),
                      ('rebuild_patience_seconds', 0, 3600),
-                     ('prune_after_days', 1, 36500), ('event_keep_count', 0, 1e9), ('event_keep_hours', 0, 87600),
+                     ('prune_after_days', 1, 36500), ('event_keep_count', 1, 1e9), ('event_keep_hours', 0.01, 8760),
                      ('event_backlog_most', 1, 1e9), ('association_gain', 1e-6, 1), ('association_half_life_days', 1e-5, 36500),
-                     ('association_partners', 1, 1000), ('association_hits', 2, 100), ('focus_memories', 1, 100),
-                     ('prediction_window_seconds', 1, 1e8), ('prediction_weight', 0, 1), ('strength_weight', 0, 1)) as b (name, lowest, highest)
+                     ('association_partners', 1, 1000), ('association_hits', 1, 20), ('focus_memories', 1, 100),
+                     ('prediction_window_seconds', 1, 1e7), ('prediction_weight', 0, 1), ('strength_weight', 0, 1)) as b (name, lowest, highest)
         where b.name = v_name;
         if not found then
             raise exception 'there is no setting %', quote_literal(v_name) using errcode = 'MN002';

@@ -13,12 +13,18 @@ set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
+    -- Materialized, or it would be looked up for every row. The decay is that of mnemo.strength_at, which is not inlined.
+    with half_life as materialized (
+        select 86400 * mnemo.setting('association_half_life_days') as seconds
+    )
     select p.b, p.prediction
     from (select l.b, 1 - exp(sum(ln(greatest(1 - l.part, 1e-12)))) as prediction
           from (select s.b,
-                       f.share * mnemo.strength_at(s.weight, s.at, p_at,
-                                                   make_interval(secs => 86400 * mnemo.setting('association_half_life_days'))) as part
-                from mnemo.focus o
+                       f.share * s.weight
+                       * power(0.5::double precision,
+                               least(64, greatest(extract(epoch from p_at - s.at), 0)::double precision / h.seconds)) as part
+                from half_life h
+                cross join mnemo.focus o
                 cross join unnest(o.memory_ids, o.seen) as u (id, seen)
                 cross join lateral (
                     select 1 - greatest(extract(epoch from p_at) - extract(epoch from u.seen), 0)::double precision
