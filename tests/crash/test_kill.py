@@ -13,6 +13,7 @@ import pytest
 
 from engine.embedded import EmbeddedServer
 from engine.migrate import upgrade
+from tests.support.databases import working_migrations
 from tests.support.invariants import check_invariants
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
@@ -23,7 +24,8 @@ def server() -> Iterator[EmbeddedServer]:
     """A durable server of its own, with an empty installation."""
     with tempfile.TemporaryDirectory(prefix="mnemo-crash-") as folder:
         made = EmbeddedServer(Path(folder) / "data", settings={"shared_buffers": "64MB"})
-        upgrade(made.start().dsn, bits=1024, sketch_bits=256)
+        with working_migrations(Path(folder)):
+            upgrade(made.start().dsn, bits=1024, sketch_bits=256)
         yield made
         made.stop("immediate")
 

@@ -1,0 +1,176 @@
+"""What reaches each injection point of sql/: preparation, action, and the points that the action passes."""
+
+from dataclasses import dataclass
+
+# Every database of the matrix starts with these; no job is left but that of its scenario.
+BASE = (
+    "delete from mnemo.job",
+    "select mnemo.subscribe('watch', array(select t.name from mnemo.topic t), true)",
+    "select mnemo.remember('hot ' || n, mnemo.random_hypervector('h' || n), key => 'h' || n,"
+    " context => 'c' || n % 3, attributes => jsonb_build_object('n', n), importance => 0.75,"
+    " pinned => n % 10 = 0) from generate_series(1, 30) n",
+    "select mnemo.remember('warm ' || n, mnemo.random_hypervector('w' || n), key => 'w' || n,"
+    " context => 'c' || n % 3, importance => 0.5, tier => 'warm', pinned => n = 10)"
+    " from generate_series(1, 10) n",
+    "select mnemo.remember('cold ' || n, mnemo.random_hypervector('x' || n), key => 'x' || n,"
+    " importance => 0.2, tier => 'cold', pinned => n = 10) from generate_series(1, 10) n",
+)
+STEP = "select from mnemo.run_job_step()"
+IDS = "array(select k.id from mnemo.memory_key k where k.key ~ '^({})$')"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`prepare` runs at the first day, `action` in one transaction `days` later.
+
+    With `job`, a job of that function is added, its run opened, and its next step is the action; a `worker`
+    does all that as `mnemo worker`. `again` is what a client does anew after a crash of the server, which
+    empties mnemo.access_log.
+    """
+
+    points: tuple[str, ...]
+    action: str = STEP
+    prepare: tuple[str, ...] = ()
+    days: float = 10
+    job: str | None = None
+    worker: bool = False
+    again: str | None = None
+
+
+BULK = 'select mnemo.configure(\'{"bulk_move_rows": 5, "bulk_move_most": 6}\')'
+LATER = "select set_config('mnemo.clock', '2030-01-11T00:00:00Z', false)"
+PARTITIONS = (BULK, LATER, *["select mnemo.demote_in_bulk('hot')"] * 4, "select mnemo.demote_step('hot')")
+LOG = "insert into mnemo.access_log select * from public.saved"
+RECALLS = (
+    *(
+        f"select mnemo.recall(mnemo.random_hypervector('{cue}'), 3, context => 'c1')"
+        for cue in ("h1", "h4", "w1", "h1")
+    ),
+    "create table public.saved as select * from mnemo.access_log",
+)
+PUBLISHED = (
+    "select mnemo.subscribe('s', array['memory.forget'], true, max_attempts => 1)",
+    "select mnemo.publish('memory.forget', jsonb_build_object('n', n), 'c1') from generate_series(1, 8) n",
+)
+# Of five: two done, one refused, and so two behind it.
+COMPLETE = (
+    "select mnemo.complete_events('s', min(b.lane), min(b.lease), array_agg(b.seq) filter (where b.n < 3),"
+    " array_agg(b.seq) filter (where b.n = 3), array['refused'])"
+    " from (select *, row_number() over (order by seq) as n from public.batch) b"
+)
+LEARN = (*RECALLS, "select mnemo.fold_accesses()")
+ADAPT = (
+    "select mnemo.alter_eviction_policy('hot-capacity', '{\"capacity_rows\": 30}')",
+    "select mnemo.add_adaptive_policy('hot-capacity', 0.9, 10, 1000)",
+    "select mnemo.adapt_step('{}')",
+    "select set_config('mnemo.clock', '2030-01-02T00:00:00Z', false)",
+    "select mnemo.adapt_step('{}')",
+    "insert into mnemo.telemetry (at, since, hot_accesses, warm_accesses, cold_accesses,"
+    " hot_memories, warm_memories, cold_memories, hot_bytes, warm_bytes, cold_bytes)"
+    " values ('2030-01-03', '2030-01-02 12:00', 100, 9900, 0, 30, 10, 10, 1, 1, 1)",
+)
+MOVED = ("move.memories_moved", "move.recorded")
+COPIED = ("copy.copied", "copy.indexed")
+
+SCENARIOS = {
+    "remember": Scenario(
+        ("remember.written",),
+        "select mnemo.remember('again', mnemo.random_hypervector('a'), key => 'h1', tier => 'warm'),"
+        " mnemo.remember('new', mnemo.random_hypervector('n'), key => 'new')",
+    ),
+    "forget": Scenario(("forget.deleted",), f"select mnemo.forget(({IDS.format('h2')})[1])"),
+    "demote by hand": Scenario(MOVED, f"select mnemo.demote({IDS.format('h3|h4|h10')}, 'cold')"),
+    "promote by hand": Scenario(MOVED, f"select mnemo.promote({IDS.format('w3|x4|x10')}, 'hot')"),
+    "fold": Scenario(
+        ("fold.taken", "fold.counted"), prepare=RECALLS, days=0, job="mnemo.fold_step", again=LOG
+    ),
+    "recompute": Scenario(
+        ("recompute.deadlines",),
+        prepare=("select mnemo.alter_tier_policy('hot-decay', '{\"threshold\": 0.65}')",),
+        job="mnemo.consolidate_step",
+    ),
+    "promote": Scenario(
+        ("promote.locked", *MOVED),
+        prepare=tuple(["select mnemo.reinforce(k.id) from mnemo.memory_key k where k.key ~ '^w'"] * 20),
+        days=1,
+        job="mnemo.consolidate_step",
+    ),
+    "demote": Scenario(("demote.locked", *MOVED), job="mnemo.consolidate_step"),
+    "evict": Scenario(
+        ("evict.locked", *MOVED),
+        prepare=("select mnemo.alter_eviction_policy('hot-capacity', '{\"capacity_rows\": 10}')",),
+        days=0.5,
+        job="mnemo.consolidate_step",
+    ),
+    "bulk": Scenario(
+        (*COPIED, "bulk.writers_wait", "bulk.rows_deleted", "move.recorded", "bulk.attached"),
+        prepare=(BULK,),
+        job="mnemo.consolidate_step",
+    ),
+    "merge": Scenario(
+        (*COPIED, "merge.writers_wait", "merge.attached"), prepare=PARTITIONS, job="mnemo.consolidate_step"
+    ),
+    "drop": Scenario(
+        ("merge.dropped",), prepare=(*PARTITIONS, "select mnemo.merge_step()"), job="mnemo.consolidate_step"
+    ),
+    "expire": Scenario(
+        ("expire.locked", "forget.deleted"),
+        prepare=(
+            "select mnemo.add_ttl_policy('end', '5 days', tier => 'cold')",
+            "select mnemo.recompute_step()",
+        ),
+        job="mnemo.expire_step",
+    ),
+    "archive": Scenario(
+        ("archive.announced",),
+        prepare=("select mnemo.add_archive_policy('idle', '5 days')",),
+        job="mnemo.archive_step",
+    ),
+    "claim": Scenario(
+        ("event.ticked", "event.claimed"), "select from mnemo.claim_events('s', 10)", PUBLISHED, days=0
+    ),
+    "complete": Scenario(
+        ("event.completing", "event.parked", "event.completed"),
+        COMPLETE,
+        (*PUBLISHED, "create table public.batch as select * from mnemo.claim_events('s', 5)"),
+        days=0,
+    ),
+    "rotate": Scenario(
+        ("event.rotated",),
+        prepare=('select mnemo.configure(\'{"event_keep_count": 1, "event_keep_hours": 1}\')',),
+        job="mnemo.trim_events",
+    ),
+    "trim": Scenario(
+        ("event.trimming", "event.trimmed"),
+        prepare=(
+            "select mnemo.unsubscribe('watch')",
+            'select mnemo.configure(\'{"event_keep_count": 1, "event_keep_hours": 1}\')',
+            LATER,
+            "select mnemo.trim_events()",
+            "select mnemo.publish('memory.forget', '{}')",
+        ),
+        job="mnemo.trim_events",
+    ),
+    "predict": Scenario(
+        ("predict.prefetched",),
+        prepare=(*LEARN, "select mnemo.publish('inference.predict', '{}', 'c1')"),
+        days=0,
+        job="mnemo.predict_step",
+    ),
+    "adapt": Scenario(("adapt.changed",), prepare=ADAPT, days=3, job="mnemo.adapt_step"),
+    "worker": Scenario(
+        ("job.opened", "job.claimed", "job.stepped", "job.recorded"),
+        job="mnemo.consolidate_step",
+        worker=True,
+    ),
+    "failing worker": Scenario(
+        ("job.failed",),
+        prepare=(
+            "create function public.fail(jsonb) returns bigint language plpgsql"
+            " as $$ begin raise exception 'dry'; end $$",
+        ),
+        job="public.fail",
+        worker=True,
+    ),
+}
+CASES = [(name, point) for name, scenario in SCENARIOS.items() for point in scenario.points]
