@@ -1,5 +1,6 @@
 """mnemo events."""
 
+from json import dumps
 from typing import Any
 
 import click
@@ -104,7 +105,8 @@ def _print_dead(console: Console, rows: list[Row]) -> None:
 
 
 def _what(row: Row) -> tuple[str, str, str]:
-    return as_line(row["tenant"]), as_line(row["context"] or ""), as_line(str(row["payload"]))[:80]
+    payload = dumps(row["payload"], ensure_ascii=False)
+    return as_line(row["tenant"]), as_line(row["context"] or ""), as_line(payload)[:80]
 
 
 def _time(at: Any) -> str:

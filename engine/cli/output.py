@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from engine.memory import Hit, Recall
 
 _SHORTEST_KEY = 20
+_SHORTEST_LAST = 24
 _GAP = 2
 
 
@@ -38,19 +38,22 @@ def as_line(text: str) -> str:
 def print_table(console: Console, columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; a column is a title and whether it holds numbers. Only the last is cut to the width."""
     cells = [[Text(cell) for cell in row] for row in rows]
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    left = console.width
-    for place, (title, number) in enumerate(columns):
+    widths, left = [], console.width
+    for place, (title, _) in enumerate(columns):
         width = max([len(title), *(row[place].cell_len for row in cells)])
         if place == len(columns) - 1:
-            width = max(len(title), min(width, left))
+            width = max(len(title), min(width, max(left, _SHORTEST_LAST)))
             for row in cells:
                 row[place].truncate(width, overflow="ellipsis")
         left -= width + _GAP
-        made.add_column(title, justify="right" if number else "left", no_wrap=True, width=width)
-    for row in cells:
-        made.add_row(*row)
-    console.print(made, soft_wrap=True)
+        widths.append(width)
+    # Not a rich.table.Table: where the terminal is narrow, that cuts every column.
+    for row in [[Text(title, style="bold") for title, _ in columns], *cells]:
+        for cell, width, (_, number) in zip(row, widths, columns, strict=True):
+            cell.align("right" if number else "left", width)
+        line = Text(" " * _GAP).join(row)
+        line.rstrip()
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 def print_recall(console: Console, recall: Recall) -> None:

@@ -1,6 +1,6 @@
 """mnemo stats."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -23,8 +23,8 @@ from engine.config import Settings
 from engine.database.errors import translate_errors
 from engine.memory import TierStats
 
-_TIER_COLUMNS = (
-    "memories", "pinned", "strength", "total", "segments", "used", "due", "accesses", "$/month", "target",
+_TIER_ROWS = (
+    "memories", "pinned", "strength", "size", "segments", "used", "due", "accesses", "$/month", "target",
 )  # fmt: skip
 
 
@@ -64,10 +64,9 @@ def _print(console: Console, overview: Overview) -> None:
     print_table(console, [(title, False) for title in ("policy", "kind", "", "rule")], rows)
 
 
-def _print_tiers(console: Console, tiers: Iterable[TierStats]) -> None:
-    rows = [
+def _print_tiers(console: Console, tiers: Sequence[TierStats]) -> None:
+    columns = [
         (
-            tier.tier,
             f"{tier.memories:,}",
             f"{tier.pinned:,}",
             "-" if tier.mean_strength is None else f"{tier.mean_strength:.3f}",
@@ -81,7 +80,8 @@ def _print_tiers(console: Console, tiers: Iterable[TierStats]) -> None:
         )
         for tier in tiers
     ]
-    print_table(console, [("tier", False), *((title, True) for title in _TIER_COLUMNS)], rows)
+    rows = zip(_TIER_ROWS, *columns, strict=True)
+    print_table(console, [("tier", False), *((tier.tier, True) for tier in tiers)], rows)
 
 
 def _job(job: Row) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from engine.database.errors import translate_errors
 from engine.memory import TierStats
 
 REFRESH_SECONDS = 2.0
-_BAR = 20
+_BAR = 12
 
 
 @click.command()
@@ -150,6 +150,7 @@ def bar(share: float | None) -> Text:
 
 def _jobs(jobs: list[Row]) -> Table:
     table = _table(("jobs", False), ("", False))
+    table.columns[0].min_width = len("disabled")
     for state, style in (
         ("failing", "red"),
         ("running", "green"),

@@ -115,5 +115,5 @@ def test_defect_is_named_in_one_message(mnemo: Run, monkeypatch: pytest.MonkeyPa
     def fail(*_: object) -> None:
         raise RuntimeError("cogs")
 
-    monkeypatch.setattr("engine.cli.stats.with_mnemo", fail)
+    monkeypatch.setattr("engine.cli.stats.kept_server", fail)
     _refused(mnemo, 1, "unexpected RuntimeError: cogs", "stats")
