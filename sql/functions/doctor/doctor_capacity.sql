@@ -11,7 +11,7 @@ as $$
     from (
         select p.name, p.tier, least(p.capacity_rows, p.capacity_bytes / mnemo.memory_bytes()) as allowed,
                (select sum(greatest(r.reltuples, 0))::bigint
-                from mnemo.segment s join pg_class r on r.oid = format('mnemo.%I', s.relation)::regclass
+                from mnemo.segment s join pg_class r on r.oid = to_regclass(format('mnemo.%I', s.relation))
                 where s.tier = p.tier) as memories
         from mnemo.policy p
         where p.kind = 'eviction' and p.enabled and p.collection is null
