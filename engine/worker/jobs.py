@@ -94,6 +94,8 @@ class JobService:
             "mnemo.ef_search": str(self._settings.search.ef_search),
             # A step that a time limit always cuts off would be repeated for ever.
             "statement_timeout": "0",
+            # Steps look again once they have a lock; in an older snapshot they could only fail.
+            "default_transaction_isolation": "read committed",
         }
         try:
             for name, value in session.items():

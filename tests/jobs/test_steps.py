@@ -226,3 +226,46 @@ def test_run_due_jobs_stops_in_time(db: Connection) -> None:
     assert status(db, "a")["last_steps"] == 0
     db.execute("call mnemo.run_due_jobs(most_seconds => 0)")
     assert status(db, "a")["last_steps"] == 1
+
+
+def test_a_deferred_constraint_fails_the_step_not_its_worker(db: Connection) -> None:
+    db.execute(
+        "create table task.parent (id integer primary key);"
+        " create table task.child (id integer references task.parent deferrable initially deferred);"
+        " create function task.orphan(p jsonb) returns bigint language sql as"
+        " 'insert into task.child values (1) returning 1::bigint'"
+    )
+    add(db, "orphan", "task.orphan")
+    add(db, "sound", steps=1)
+    db.execute("call mnemo.run_due_jobs()")
+    assert (status(db, "orphan")["state"], status(db, "orphan")["failures"]) == ("failing", 1)
+    assert "23503" in status(db, "orphan")["last_error"]
+    assert (status(db, "sound")["state"], status(db, "sound")["last_work"]) == ("idle", 10)
+    assert value(db, "select count(*) from task.child") == 0
+
+
+def test_what_a_job_does_to_its_session_stays_with_it(db: Connection) -> None:
+    db.execute(
+        "create function task.dress_up(p jsonb) returns bigint language sql as"
+        " $$select set_config('mnemo.tenant', 'evil', false);"
+        " select set_config('mnemo.clock', '2099-01-01', false); select 9223372036854775807$$;"
+        " create function task.run_jobs(p jsonb) returns bigint language sql as"
+        " 'select work from mnemo.run_job_step()'"
+    )
+    add(db, "dress_up", "task.dress_up")
+    outcomes = [step(db)[1] for _ in range(4)]
+    assert outcomes == ["opened", "worked", "worked", "worked"]
+    assert value(db, "select mnemo.tenant()") == "default"
+    assert value(db, "select mnemo.now() < '2099-01-01'")
+    db.execute("select mnemo.remove_job('dress_up')")
+    add(db, "run_jobs", "task.run_jobs")
+    assert [step(db)[1] for _ in range(2)] == ["opened", "failed"]
+    assert "MN002" in status(db, "run_jobs")["last_error"]
+
+
+def test_the_isolation_level_of_a_role_does_not_matter(db: Connection) -> None:
+    db.execute("select mnemo.add_job('trim', 'mnemo.trim_events', '1 hour')")
+    db.execute("set default_transaction_isolation = 'serializable'")
+    db.execute("call mnemo.run_due_jobs()")
+    assert (status(db, "trim")["state"], status(db, "trim")["last_error"]) == ("idle", None)
+    db.execute("call mnemo.consolidate()")
