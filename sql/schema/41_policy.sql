@@ -64,10 +64,12 @@ comment on column mnemo.policy_change.reverted_by is 'The change that undid this
 -- At most one row: the deadlines in mnemo.activity of ids above `after` follow rules that have changed since.
 create table mnemo.stale_deadline (
     one   boolean primary key default true check (one),
-    after uuid not null
+    after uuid not null,
+    since xid8
 );
 
 comment on table mnemo.stale_deadline is 'Present while leaves_tier_at, due_at and expires_at await recomputation, in order of id; consolidation does that first.';
+comment on column mnemo.stale_deadline.since is 'The transaction that changed the rules; null: all that were under way then have ended. One that had read the old rules may still write by them, so there is a second pass once they have.';
 
 insert into mnemo.setting (name, value, description) values
     ('move_batch_rows', 500, 'memories that one transaction of a consolidation moves row by row'),

@@ -145,7 +145,8 @@ def _candidates(stage: Stage, options: Options) -> list[Row]:
         " due_at, tier, tenant, collection)"
         " select mnemo.bucket_of(i.id), i.id, 0, 0.8, now(), now(), d.at, d.at, 'hot', 'default', 'memories'"
         " from (select n, gen_random_uuid() as id from generate_series(1, %s) n offset 0) i,"
-        " lateral (select now() + make_interval(mins => (i.n::bigint * 7919 %% 1000003)::integer - 2000) as at) d",
+        " lateral (select make_interval(mins => (i.n::bigint * 7919 %% 1000003)::integer - 2000) as m) r,"
+        " lateral (select now() + r.m as at) d",
         (rows,),
     )
     connection.execute("vacuum analyze mnemo.activity")

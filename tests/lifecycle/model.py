@@ -89,7 +89,7 @@ class Model:
     def remember(
         self, memory: UUID, collection: str, tier: str, importance: float, pinned: bool = False
     ) -> None:
-        """Write a memory; one that is there keeps the greater strength, and its time of writing."""
+        """Write a memory; one that is there keeps the greater strength, its time of writing, and its pin."""
         there = self.memories.get(memory)
         if there is None:
             self.memories[memory] = Remembered(
@@ -98,9 +98,9 @@ class Model:
             return
         there.ltp = stored(max(self.strength(there), importance))
         there.ltp_at = self.now
+        if there.tier != tier and not there.pinned:
+            self._move(there, tier, "rewritten")
         there.pinned |= pinned
-        if there.tier != tier:
-            self._enter(there, tier)
 
     def recalled(self, memories: list[UUID]) -> None:
         """Note an access of each; it counts at the next consolidation."""

@@ -142,6 +142,22 @@ def test_n5_what_is_wrong_is_named_and_nothing_changes(
     golden("policy_refusals.txt", "\n".join(told))
 
 
+def test_n5_how_a_session_writes_numbers_does_not_matter(small_world: World) -> None:
+    w = small_world
+    before = row(w, "hot-decay")
+    settings = json.dumps({"minimum_stay": "1 day 2 hours", "threshold": 0.6123456789012345})
+    w.connection.execute("set extra_float_digits = -3")
+    change = w.do("select mnemo.alter_tier_policy('hot-decay', %s)", settings)
+    w.connection.execute("set intervalstyle = 'iso_8601'")
+    undo = w.do("select mnemo.revert_policy_change(%s)", change)
+    w.connection.execute("reset extra_float_digits; set intervalstyle = 'sql_standard'")
+    again = w.do("select mnemo.revert_policy_change(%s)", undo)
+    assert w.do("select threshold from mnemo.policy where name = 'hot-decay'") == 0.6123456789012345
+    w.connection.execute("reset intervalstyle")
+    w.do("select mnemo.revert_policy_change(%s)", again)
+    assert row(w, "hot-decay") == before
+
+
 def test_n5_thresholds_that_agree_are_taken(small_world: World) -> None:
     """A rule of one collection is measured against those that hold for it, and not against others."""
     w = small_world
@@ -175,6 +191,21 @@ def test_h3_changed_rules_reach_every_memory(small_world: World) -> None:
     w.consolidate()
     w.compare()
     assert w.do("select count(*) from mnemo.activity where tier = 'hot' and due_at is not null") == 0
+
+
+def test_h3_changed_rules_reach_what_was_being_written_by_the_old_ones(dsn: str) -> None:
+    rule = "mnemo.leaves_tier_at(ltp, ltp_at, 0.6, mnemo.half_life())"
+    due = f"select leaves_tier_at = {rule} from mnemo.activity".encode()
+    with psycopg.connect(dsn) as writer, psycopg.connect(dsn, autocommit=True) as other:
+        writer.execute("select mnemo.remember('by the rules of now')")
+        other.execute("select mnemo.alter_tier_policy('hot-decay', '{\"threshold\": 0.6}')")
+        # Ends although the writer is still at work: it does not wait for it.
+        other.execute("call mnemo.consolidate()")
+        writer.commit()
+        assert other.execute(due).fetchall() == [(False,)]
+        other.execute("call mnemo.consolidate()")
+        assert other.execute(due).fetchall() == [(True,)]
+        assert other.execute("select * from mnemo.stale_deadline").fetchall() == []
 
 
 def test_o6_presets(small_world: World) -> None:

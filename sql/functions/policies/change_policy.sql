@@ -5,6 +5,9 @@
 create or replace function mnemo.change_policy(p_name text, p_policy mnemo.policy, p_reason text) returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- What the history keeps must be exact, and the same from every session.
+set intervalstyle = 'postgres'
+set extra_float_digits = 1
 as $$
 declare
     v_before mnemo.policy;

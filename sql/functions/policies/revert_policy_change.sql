@@ -4,6 +4,8 @@
 create or replace function mnemo.revert_policy_change(change bigint) returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set intervalstyle = 'postgres'
+set extra_float_digits = 1
 as $$
 declare
     v_change mnemo.policy_change;

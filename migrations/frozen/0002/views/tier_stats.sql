@@ -29,8 +29,8 @@ left join (
     group by c.tier
 ) a using (tier)
 join (
-    select tier, sum(pg_table_size(format('mnemo.%I', relation)::regclass))::bigint as heap_bytes,
-           sum(pg_indexes_size(format('mnemo.%I', relation)::regclass))::bigint as index_bytes, count(*) as segments
+    select tier, sum(pg_table_size(to_regclass(format('mnemo.%I', relation))))::bigint as heap_bytes,
+           sum(pg_indexes_size(to_regclass(format('mnemo.%I', relation))))::bigint as index_bytes, count(*) as segments
     from mnemo.segment group by tier
 ) r using (tier)
 left join mnemo.tier_price p using (tier)

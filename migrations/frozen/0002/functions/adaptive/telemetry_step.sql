@@ -38,7 +38,7 @@ begin
                -- What was counted before the first sample happened nobody knows when.
                case when f.first then 0 else greatest(f.accesses, 0) end as accesses,
                mnemo.tier_memories(f.tier) as memories,
-               (select coalesce(sum(pg_total_relation_size(format('mnemo.%I', s.relation)::regclass)), 0)::bigint
+               (select coalesce(sum(pg_total_relation_size(to_regclass(format('mnemo.%I', s.relation)))), 0)::bigint
                 from mnemo.segment s where s.tier = f.tier) as bytes
         from fresh f
     )

@@ -16,7 +16,7 @@ begin
         select sum(case when c.reltuples > 0 and c.relpages > 0
                         then c.reltuples / c.relpages * (pg_relation_size(c.oid) / current_setting('block_size')::bigint)
                         else pg_relation_size(c.oid) / ({toast_tuple_target} + 4.0) end)::bigint
-        from mnemo.segment s join pg_class c on c.oid = format('mnemo.%I', s.relation)::regclass
+        from mnemo.segment s join pg_class c on c.oid = to_regclass(format('mnemo.%I', s.relation))
         where s.tier = p_tier));
 end
 $$;

@@ -3,10 +3,17 @@
 create or replace procedure mnemo.consolidate()
 language plpgsql
 as $$
+declare
+    v_done bigint;
 begin
-    while mnemo.consolidate_step() > 0 loop
-        commit;
-    end loop;
+    -- Whatever the role's own level: in a snapshot as old as the wait for a lock, a step could only fail.
     commit;
+    set transaction isolation level read committed;
+    loop
+        select mnemo.consolidate_step() into v_done;
+        commit;
+        set transaction isolation level read committed;
+        exit when v_done = 0;
+    end loop;
 end
 $$;

@@ -63,6 +63,11 @@ begin
         where a.tier = p_tier and a.segment = c.segment and a.leaves_tier_at <= v_now and not a.pinned
         order by a.bucket, a.id
         for update of a skip locked);
+    if v_ids = '{}' then
+        execute format('drop table mnemo.%I', v_relation);
+        drop table pg_temp.copied;
+        return 0;
+    end if;
     -- Forgotten, changed, used or pinned since, or held by somebody: no longer ours to move.
     execute format('delete from mnemo.%I m where not exists (select from unnest($1) as w (id) where w.id = m.id)', v_relation) using v_ids;
     execute format('select count(*) from mnemo.%I', v_relation) into v_copied;

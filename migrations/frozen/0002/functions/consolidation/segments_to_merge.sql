@@ -17,7 +17,7 @@ begin
                row_number() over (order by c.reltuples, s.segment) <= count(*) over () - mnemo.setting('sealed_segments_most') + 1
                and count(*) over () > mnemo.setting('sealed_segments_most') as is_surplus
         from mnemo.segment s
-        join pg_class c on c.oid = format('mnemo.%I', s.relation)::regclass
+        join pg_class c on c.oid = to_regclass(format('mnemo.%I', s.relation))
         where s.tier = p_tier and s.state = 'sealed' and c.reltuples between 0 and v_largest
         order by c.reltuples, s.segment
     loop

@@ -6,5 +6,5 @@ set search_path = pg_catalog, pg_temp
 as $$
     select case when a.memories < 1000 then mnemo.memory_bytes() else s.bytes / a.memories end::double precision
     from (select count(*) as memories from mnemo.activity) as a
-    cross join (select sum(pg_total_relation_size(format('mnemo.%I', g.relation)::regclass)) as bytes from mnemo.segment g) as s
+    cross join (select sum(pg_total_relation_size(to_regclass(format('mnemo.%I', g.relation)))) as bytes from mnemo.segment g) as s
 $$;

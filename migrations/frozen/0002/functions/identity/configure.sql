@@ -12,6 +12,9 @@ declare
     v_lowest numeric;
     v_highest numeric;
 begin
+    if jsonb_typeof(configure.settings) <> 'object' then
+        raise exception 'settings must be a JSON object, not %', jsonb_typeof(configure.settings) using errcode = 'MN002';
+    end if;
     for v_name, v_given in select s.key, s.value from jsonb_each_text(configure.settings) as s loop
         if v_name in ('bits', 'sketch_bits') then
             raise exception 'setting % is fixed at install', quote_literal(v_name) using errcode = 'MN002';

@@ -8,7 +8,8 @@ declare
 begin
     select * into v_job from mnemo.job j where j.name = p_name for update;
     if not found then
-        raise exception 'unknown job %', coalesce(quote_literal(p_name), 'null') using errcode = 'MN010';
+        raise exception 'unknown job %', coalesce(quote_literal(p_name), 'null')
+            using errcode = 'MN010', hint = 'The view mnemo.job_status lists them.';
     end if;
     return v_job;
 end

@@ -7,12 +7,18 @@ as $$
 declare
     v_begun   timestamptz := pg_catalog.clock_timestamp();
     v_outcome text;
+    v_over    boolean;
 begin
+    -- Whatever the role's own level: in a snapshot as old as the wait for a lock, a step could only fail.
+    commit;
+    set transaction isolation level read committed;
     loop
         select s.outcome into v_outcome from mnemo.run_job_step() s;
+        v_over := v_outcome is null
+            or coalesce(extract(epoch from pg_catalog.clock_timestamp() - v_begun) >= most_seconds, false);
         commit;
-        exit when v_outcome is null
-               or extract(epoch from pg_catalog.clock_timestamp() - v_begun) >= most_seconds;
+        set transaction isolation level read committed;
+        exit when v_over;
     end loop;
 end
 $$;

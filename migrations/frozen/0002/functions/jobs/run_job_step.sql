@@ -7,6 +7,8 @@
 -- A step that raises is undone, alone: its error is recorded, the run has failed, the job waits longer after each
 -- failure and is disabled after max_failures in a row. A cancelled step is no failure: query_canceled goes through,
 -- and the step is done again later. So run it without statement_timeout, or a step too slow is repeated for ever.
+-- A job's deferred constraints are checked in its step: at the commit they would fail whoever runs the jobs. What it
+-- sets mnemo.tenant and mnemo.clock to ends with it. MN002 when a job runs jobs.
 create or replace function mnemo.run_job_step(
     worker text default null,
     out job text, out run bigint, out outcome text, out work bigint, out next_due_at timestamptz
@@ -20,10 +22,16 @@ declare
     v_job    mnemo.job;
     v_run    bigint;
     v_begun  timestamptz;
+    v_tenant text := coalesce(current_setting('mnemo.tenant', true), '');
+    v_clock  text := coalesce(current_setting('mnemo.clock', true), '');
     v_error  text;
     v_detail text;
     v_state  text;
 begin
+    -- Its own locks would not keep it from the job that it is part of.
+    if current_setting('mnemo.job_at_work', true) <> '' then
+        raise exception 'job % cannot run jobs itself', quote_literal(current_setting('mnemo.job_at_work')) using errcode = 'MN002';
+    end if;
     select j.* into v_job from mnemo.job j
     where j.enabled and j.next_run_at <= mnemo.now()
     order by j.last_step_at nulls first, j.next_run_at, j.name
@@ -47,10 +55,19 @@ begin
     v_begun := clock_timestamp();
     begin
         perform mnemo.injection_point('job.claimed');
+        perform set_config('mnemo.job_at_work', v_job.name, true);
         execute format('select %s($1)', mnemo.job_function(v_job.name, v_job.function)) into work using v_job.arguments;
         work := coalesce(work, 0);
         if work < 0 then
             raise exception 'job % returned %, not an amount of work', quote_literal(v_job.name), work using errcode = 'MN002';
+        end if;
+        set constraints all immediate;
+        perform set_config('mnemo.job_at_work', '', true);
+        if coalesce(current_setting('mnemo.tenant', true), '') <> v_tenant then
+            perform set_config('mnemo.tenant', v_tenant, false);
+        end if;
+        if coalesce(current_setting('mnemo.clock', true), '') <> v_clock then
+            perform set_config('mnemo.clock', v_clock, false);
         end if;
         perform mnemo.injection_point('job.stepped');
     exception
@@ -64,7 +81,7 @@ begin
 
     update mnemo.job_run r
     set steps = r.steps + (v_error is null)::integer,
-        work = r.work + run_job_step.work,
+        work = r.work + least(run_job_step.work, 9223372036854775807 - r.work),
         seconds = r.seconds + extract(epoch from clock_timestamp() - v_begun),
         worker = v_worker,
         state = case when outcome = 'worked' then r.state else outcome end,

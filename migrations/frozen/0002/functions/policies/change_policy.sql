@@ -5,6 +5,9 @@
 create or replace function mnemo.change_policy(p_name text, p_policy mnemo.policy, p_reason text) returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- What the history keeps must be exact, and the same from every session.
+set intervalstyle = 'postgres'
+set extra_float_digits = 1
 as $$
 declare
     v_before mnemo.policy;
@@ -53,7 +56,17 @@ exception
                         format('%s has another %s policy for %s', coalesce('tier ' || p_policy.tier, 'every tier'), p_policy.kind,
                                coalesce('collection ' || p_policy.collection, 'all collections'))
                     when v_constraint = 'policy_rule' then
-                        format('rule %s of kind %s lacks its number, or does not go with it', coalesce(p_policy.rule, 'null'), p_policy.kind)
+                        format('kind %s takes %s; given is rule %s', p_policy.kind,
+                               case p_policy.kind
+                                   when 'tier' then 'rule ltp, or rule idle with after'
+                                   when 'promotion' then 'rule ltp, or rule accesses with accesses'
+                                   when 'eviction' then 'rule lru, lfu, fifo or ltp, with capacity_rows or capacity_bytes'
+                                   when 'ttl' then 'rule age with after'
+                                   else 'rule idle with after'
+                               end, concat_ws(' ', coalesce(p_policy.rule, 'null'), 'with ' || nullif(concat_ws(', ',
+                                   case when p_policy.after is not null then 'after' end,
+                                   case when p_policy.accesses is not null then 'accesses' end,
+                                   case when coalesce(p_policy.capacity_rows, p_policy.capacity_bytes) is not null then 'a capacity' end), '')))
                     when v_constraint = 'policy_tiers' then
                         format('kind %s cannot go from %s to %s', p_policy.kind, coalesce(p_policy.tier, 'no tier'), coalesce(p_policy.to_tier, 'no tier'))
                     when v_constraint = 'policy_name_check' then 'a name is 1 to 63 letters, digits and, after the first, _.:-'

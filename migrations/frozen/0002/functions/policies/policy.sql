@@ -9,7 +9,8 @@ begin
     select * into v_policy from mnemo.policy p where p.name = p_name and p.kind = coalesce(p_kind, p.kind);
     if not found then
         raise exception 'unknown % %', concat_ws(' ', p_kind, 'policy'), coalesce(quote_literal(p_name), 'null')
-            using errcode = 'MN010', hint = 'The table mnemo.policy lists them.';
+            using errcode = 'MN010', hint = coalesce((select format('It is of kind %s.', p.kind) from mnemo.policy p where p.name = p_name),
+                                                     'The table mnemo.policy lists them.');
     end if;
     return v_policy;
 end
