@@ -194,8 +194,10 @@ def test_h3_changed_rules_reach_every_memory(small_world: World) -> None:
 
 
 def test_h3_changed_rules_reach_what_was_being_written_by_the_old_ones(dsn: str) -> None:
-    rule = "mnemo.leaves_tier_at(ltp, ltp_at, 0.6, mnemo.half_life())"
-    due = f"select leaves_tier_at = {rule} from mnemo.activity".encode()
+    due = (
+        "select leaves_tier_at = mnemo.leaves_tier_at(ltp, ltp_at, 0.6, mnemo.half_life())"
+        " from mnemo.activity"
+    )
     with psycopg.connect(dsn) as writer, psycopg.connect(dsn, autocommit=True) as other:
         writer.execute("select mnemo.remember('by the rules of now')")
         other.execute("select mnemo.alter_tier_policy('hot-decay', '{\"threshold\": 0.6}')")
