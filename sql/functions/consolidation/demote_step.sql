@@ -11,15 +11,21 @@ declare
     v_group record;
 begin
     perform mnemo.lock_for_writing();
-    v_due := array(
-        select a.id from mnemo.activity a
-        where a.tier = p_tier and a.due_at <= v_now
-        order by a.due_at
-        limit mnemo.setting('move_batch_rows')::integer
-        for update skip locked);
-    if v_due = '{}' then
-        return 0;
-    end if;
+    begin
+        v_due := array(
+            select a.id from mnemo.activity a
+            where a.tier = p_tier and a.due_at <= v_now
+            order by a.due_at
+            limit mnemo.setting('move_batch_rows')::integer
+            for update skip locked);
+        if v_due = '{}' then
+            raise no_data_found;
+        end if;
+    exception
+        -- Rolled back: a row that was locked, and then was not wanted, must not be held when a partition is built next.
+        when no_data_found then
+            return 0;
+    end;
     perform mnemo.injection_point('demote.locked');
     for v_group in
         with rule as materialized (

@@ -13,14 +13,22 @@ begin
     perform mnemo.lock_for_writing();
     for v_policy in select * from mnemo.policy p where p.kind = 'eviction' and p.enabled order by p.tier, p.collection nulls last, p.name loop
         v_victims := mnemo.eviction_victims(v_policy, mnemo.setting('move_batch_rows')::integer);
-        -- Locked in order; one that somebody else holds is passed over.
-        v_victims := array(
-            select a.id from mnemo.activity a
-            join unnest(v_victims) as w (id) on a.bucket = mnemo.bucket_of(w.id) and a.id = w.id
-            where a.tier = v_policy.tier and not a.pinned
-            order by a.bucket, a.id
-            for update of a skip locked);
-        continue when v_victims = '{}';
+        begin
+            -- Locked in order; one that somebody else holds is passed over.
+            v_victims := array(
+                select a.id from mnemo.activity a
+                join unnest(v_victims) as w (id) on a.bucket = mnemo.bucket_of(w.id) and a.id = w.id
+                where a.tier = v_policy.tier and not a.pinned
+                order by a.bucket, a.id
+                for update of a skip locked);
+            if v_victims = '{}' then
+                raise no_data_found;
+            end if;
+        exception
+            -- Rolled back: a row that was locked, and then was not wanted, must not be held when a partition is built next.
+            when no_data_found then
+                continue;
+        end;
         perform mnemo.injection_point('evict.locked');
         v_moved := mnemo.move_locked(v_victims, mnemo.segment_of_tier(v_policy.to_tier), v_policy.name, 'capacity');
         return v_moved;

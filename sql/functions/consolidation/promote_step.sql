@@ -12,17 +12,23 @@ declare
     v_group record;
 begin
     perform mnemo.lock_for_writing();
-    v_seen := array(
-        select c.id from mnemo.accessed c
-        join mnemo.activity a on a.bucket = c.bucket and a.id = c.id
-        where not a.pinned and not exists (
-            select from mnemo.policy_of('promotion', a.tier, a.collection) p where a.entered_tier_at + p.minimum_stay > v_now)
-        order by c.bucket, c.id
-        limit mnemo.setting('move_batch_rows')::integer
-        for update of a, c skip locked);
-    if v_seen = '{}' then
-        return 0;
-    end if;
+    begin
+        v_seen := array(
+            select c.id from mnemo.accessed c
+            join mnemo.activity a on a.bucket = c.bucket and a.id = c.id
+            where not a.pinned and not exists (
+                select from mnemo.policy_of('promotion', a.tier, a.collection) p where a.entered_tier_at + p.minimum_stay > v_now)
+            order by c.bucket, c.id
+            limit mnemo.setting('move_batch_rows')::integer
+            for update of a, c skip locked);
+        if v_seen = '{}' then
+            raise no_data_found;
+        end if;
+    exception
+        -- Rolled back: a row that was locked, and then was not wanted, must not be held when a partition is built next.
+        when no_data_found then
+            return 0;
+    end;
     perform mnemo.injection_point('promote.locked');
     for v_group in
         select p.to_tier, p.name, case p.rule when 'ltp' then 'strength' else 'accesses' end as reason,
