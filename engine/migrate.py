@@ -52,16 +52,21 @@ def downgrade(dsn: str, revision: str, *, force: bool = False) -> MigrationResul
     return _move(command.downgrade, Request(dsn, force=force), revision)
 
 
-def offline_sql(bits: int = DEFAULT_BITS, sketch_bits: int | None = None) -> str:
+def offline_sql(bits: int = DEFAULT_BITS, sketch_bits: int | None = None, revision: str = "head") -> str:
     """Return the script that makes a first installation without this program, by psql for one.
 
+    With a revision such as `0001:head` it is that of an upgrade, which refuses a database of other widths.
+
     Raises:
-        InvalidArgument: a width is not possible.
+        InvalidArgument: a width is not possible, or the revision does not exist.
     """
     output = io.StringIO()
     config = _config(Request(bits=bits, sketch_bits=sketch_bits), output)
-    with _one_at_a_time:
-        command.upgrade(config, "head", sql=True)
+    try:
+        with _one_at_a_time:
+            command.upgrade(config, revision, sql=True)
+    except CommandError as error:
+        raise InvalidArgument(str(error)) from error
     return output.getvalue()
 
 

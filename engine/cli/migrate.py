@@ -16,8 +16,10 @@ from engine.server import embedded_server
 @click.option(
     "--sketch-bits", type=int, show_envvar=True, help="S, of a first installation.  [default: 1536]"
 )
-@click.option("--revision", default="head", show_envvar=True, help="Where to stop.")
-@click.option("--sql", is_flag=True, show_envvar=True, help="Print the script of a first installation.")
+@click.option("--revision", default="head", show_envvar=True, help="Where to stop; with --sql also FROM:TO.")
+@click.option(
+    "--sql", is_flag=True, show_envvar=True, help="Print the script instead, of a first installation."
+)
 @click.option("--downgrade", metavar="REVISION", show_envvar=True, help="Go back; base removes Mnemo.")
 @click.option("--force", is_flag=True, show_envvar=True, help="With --downgrade: drop stored memories too.")
 @with_settings
@@ -33,7 +35,8 @@ def command(
     """Install Mnemo in a database, or bring it up to date.
 
     Also gives the database the settings it keeps a copy of, such as lifecycle.half_life_days. The widths are
-    fixed by the first installation.
+    fixed by the first installation. The script of an upgrade, for the widths that the database has, is
+    printed by: mnemo migrate --sql --revision 0001:head
     """
     if downgrade is not None and (sql or bits or sketch_bits):
         raise click.UsageError("--downgrade goes with --force only")
@@ -45,10 +48,7 @@ def command(
     if sketch_bits is None and "sketch_bits" in given:
         sketch_bits = settings.install.sketch_bits
     if sql:
-        script = migrate.offline_sql(
-            DEFAULT_BITS if bits is None else bits,
-            sketch_bits,
-        )
+        script = migrate.offline_sql(DEFAULT_BITS if bits is None else bits, sketch_bits, revision)
         click.echo(script, nl=False)
         return
     dsn = settings.dsn or embedded_server(settings).start().dsn

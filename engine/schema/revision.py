@@ -6,7 +6,7 @@ from alembic import op
 from alembic.config import Config
 
 from engine.errors import InstallationMismatch
-from engine.schema.files import LOAD_SETTINGS, digest, parse_sums, read, sql_files
+from engine.schema.files import LOAD_SETTINGS, digest, parse_sums, read, render, sql_files
 from engine.schema.parameters import Parameters
 
 SUMS = "SHA256SUMS"
@@ -33,6 +33,20 @@ begin
   drop schema mnemo_dropped cascade;
 end
 $drop$;
+"""
+
+# An upgrade that is printed is made for the widths that its reader names.
+_SAME_WIDTHS = """
+do $widths$
+begin
+  if exists (select from mnemo.setting s
+             where s.name = 'bits' and s.value <> {bits}
+                or s.name = 'sketch_bits' and s.value <> {sketch_bits}) then
+    raise exception using errcode = 'MN008', message =
+      'this script is for {bits} bits and sketches of {sketch_bits}; the database has others';
+  end if;
+end
+$widths$;
 """
 
 
@@ -89,6 +103,8 @@ def apply_change(revision: str) -> None:
         if path.name != "install.sql"
         and not (path.parent.name == "schema" and path.relative_to(folder).as_posix() in made)
     ]
+    if op.get_context().as_sql:
+        apply_sql(render(_SAME_WIDTHS, _parameters()))
     _load([folder / CHANGE, *replayed])
 
 
@@ -108,9 +124,14 @@ def _config() -> Config:
 
 
 def _load(paths: list[Path]) -> None:
-    parameters = _config().attributes[PARAMETERS_KEY]
-    assert isinstance(parameters, Parameters)
+    parameters = _parameters()
     for setting in LOAD_SETTINGS:
         apply_sql(setting + ";")
     for path in paths:
         apply_sql(read(path, parameters))
+
+
+def _parameters() -> Parameters:
+    parameters = _config().attributes[PARAMETERS_KEY]
+    assert isinstance(parameters, Parameters)
+    return parameters

@@ -44,6 +44,21 @@ def leftovers(dsn: str) -> list[str]:
     return [name for (name,) in rows]
 
 
+def test_printed_upgrade(empty_dsn: str) -> None:
+    migrate.upgrade(empty_dsn, bits=1024, sketch_bits=256, revision="0001")
+    stored = (remember(empty_dsn), "kept")
+    with psycopg.connect(empty_dsn, autocommit=True) as connection:
+        with pytest.raises(psycopg.Error, match="for 2048 bits and sketches of 256; the database has others"):
+            connection.execute(migrate.offline_sql(2048, 256, "0001:head").encode())
+        connection.rollback()
+        connection.execute(migrate.offline_sql(1024, 256, "0001:head").encode())
+    assert (migrate.current(empty_dsn), contents(empty_dsn)) == (migrate.heads()[0], [stored])
+    assert remember(empty_dsn)
+    assert not migrate.upgrade(empty_dsn).changed
+    with pytest.raises(InvalidArgument, match="nowhere"):
+        migrate.offline_sql(revision="nowhere")
+
+
 def test_up_down_up(empty_dsn: str) -> None:
     (head,) = migrate.heads()
     assert migrate.current(empty_dsn) is None
