@@ -213,3 +213,44 @@ def test_parked_events_do_not_need_the_log(bus: Bus) -> None:
     bus.connection.execute("truncate mnemo.event")
     bus.at(1)
     assert bus.drain() == ["a", "b"]
+
+
+def test_what_is_parked_ahead_of_the_log_comes_once(bus: Bus) -> None:
+    a, b = contexts_of_one_lane(bus, 2)
+    for payload, context in (("a0", a), ("b0", b), ("a1", a)):
+        bus.publish(payload, context)
+    batch = claimed(bus)
+    # a1 is parked behind a0, and the log is still at b0, which nobody settled.
+    bus.complete(batch, done=[], failed={batch.seqs[0]: "no"})
+    bus.at(1)
+    got = bus.drain(most=2)
+    assert sorted(got) == ["a0", "a1", "b0"]
+    assert got.index("a0") < got.index("a1")
+    assert bus.lag()[2:] == (0, None, 0, 0, 0)
+
+
+def test_only_leased_events_can_be_settled(bus: Bus) -> None:
+    a, b = contexts_of_one_lane(bus, 2)
+    seqs = [bus.publish(n, a) for n in range(3)]
+    elsewhere = bus.publish("elsewhere", "another lane")
+    batch = claimed(bus)
+    lane, lease = next((e.lane, e.lease) for e in batch.events if e.seq == seqs[0])
+    later = bus.publish("later", b)
+    before = bus.rows("select * from mnemo.event_cursor order by lane")
+    for done, failed in (
+        ([seqs[0]] * 3, []),
+        ([*seqs[:2], elsewhere], []),
+        ([*seqs[:2], later], []),
+        ([*seqs, None], []),
+        (seqs[:1], seqs[:1]),
+        ([], [later]),
+    ):
+        with pytest.raises(psycopg.Error) as caught:
+            bus.value(
+                "select mnemo.complete_events('g', %s, %s, %s::bigint[], %s::bigint[])",
+                lane, lease, done, failed,
+            )  # fmt: skip
+        assert caught.value.sqlstate == "MN002"
+    assert bus.rows("select * from mnemo.event_cursor order by lane") == before
+    bus.value("select mnemo.complete_events('g', %s, %s, null)", lane, lease)
+    assert {"elsewhere", *map(str, bus.drain())} == {"0", "1", "2", "later", "elsewhere"}
