@@ -11,7 +11,14 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from engine.errors import BY_SQLSTATE, ConnectionFailed, InvalidArgument, MigrationFailed, MnemoError
+from engine.errors import (
+    BY_SQLSTATE,
+    ConnectionFailed,
+    InstallationMismatch,
+    InvalidArgument,
+    MigrationFailed,
+    MnemoError,
+)
 from engine.schema.parameters import DEFAULT_BITS
 from engine.schema.request import REQUEST_KEY, RESULT_KEY, MigrationResult, Request
 from engine.sources import source_dir
@@ -88,6 +95,18 @@ def heads() -> tuple[str, ...]:
     return tuple(ScriptDirectory.from_config(_config(Request())).get_heads())
 
 
+def is_newer(revision: str | None) -> bool:
+    """Return whether a database at this revision was made by a newer program than this one."""
+    scripts = ScriptDirectory.from_config(_config(Request())).walk_revisions()
+    return revision is not None and revision not in {script.revision for script in scripts}
+
+
+def newer(revision: str | None) -> str:
+    """Return what is wrong, and what to do, where `is_newer`."""
+    own = heads()[0]
+    return f"this database has Mnemo at revision {revision}, newer than this program ({own}): update Mnemo"
+
+
 def _revision(connection: psycopg.Connection) -> str | None:
     if connection.execute("select to_regclass('mnemo.alembic_version')").fetchone() == (None,):
         return None
@@ -109,6 +128,8 @@ def _move(move: Callable[[Config, str], None], request: Request, revision: str) 
         with _one_at_a_time:
             move(config, revision)
     except CommandError as error:
+        if is_newer(found := current(request.dsn)):
+            raise InstallationMismatch(newer(found)) from error
         raise InvalidArgument(str(error)) from error
     except DBAPIError as error:
         if isinstance(error.orig, psycopg.Error):

@@ -11,7 +11,7 @@ from engine.config import Settings
 from engine.database.errors import translate_errors
 from engine.embedded import EmbeddedServer, default_data_dir
 from engine.errors import InstallationMismatch
-from engine.migrate import current, heads, upgrade
+from engine.migrate import current, heads, is_newer, newer, upgrade
 
 # Any other client of the embedded server keeps it running.
 _OTHERS = (
@@ -92,6 +92,8 @@ def _stop_unless_used(settings: Settings, dsn: str) -> None:
 
 def _check_revision(dsn: str) -> None:
     found = current(dsn)
+    if is_newer(found):
+        raise InstallationMismatch(newer(found))
     if found not in heads():
         what = (
             "has no Mnemo"

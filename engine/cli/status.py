@@ -10,7 +10,7 @@ from engine.cli.output import print_json
 from engine.cli.session import without_password
 from engine.config import Settings
 from engine.database.errors import translate_errors
-from engine.migrate import current, heads
+from engine.migrate import current, heads, is_newer
 from engine.server import embedded_server
 
 NOT_RUNNING = 3
@@ -85,7 +85,8 @@ def _print(status: _Status) -> None:
     if status.revision is None:
         click.echo("revision   no Mnemo in this database; run: mnemo migrate")
     elif status.revision != status.newest_revision:
-        click.echo(f"revision   {status.revision}, newest is {status.newest_revision}; run: mnemo migrate")
+        todo = "update Mnemo" if is_newer(status.revision) else "run: mnemo migrate"
+        click.echo(f"revision   {status.revision}, this program's is {status.newest_revision}; {todo}")
     else:
         click.echo(f"revision   {status.revision}, {status.bits} bits, sketches of {status.sketch_bits}")
         tiers = ", ".join(f"{tier} {count:,}" for tier, count in status.memories.items())

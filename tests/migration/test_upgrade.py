@@ -59,6 +59,22 @@ def test_printed_upgrade(empty_dsn: str) -> None:
         migrate.offline_sql(revision="nowhere")
 
 
+def test_a_newer_database_is_left_to_a_newer_program(empty_dsn: str) -> None:
+    migrate.upgrade(empty_dsn)
+    with psycopg.connect(empty_dsn) as connection:
+        connection.execute("update mnemo.alembic_version set version_num = 'later'")
+    with pytest.raises(InstallationMismatch, match="at revision later, newer than this program"):
+        migrate.upgrade(empty_dsn)
+    with pytest.raises(InstallationMismatch, match="update Mnemo"):
+        migrate.downgrade(empty_dsn, "base")
+    assert [migrate.is_newer(r) for r in (None, "0001", *migrate.heads(), "later")] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
 def test_up_down_up(empty_dsn: str) -> None:
     (head,) = migrate.heads()
     assert migrate.current(empty_dsn) is None
