@@ -219,10 +219,9 @@ class Matrix:
                 if not batch:
                     break
                 delivered |= {(name, *row[3:6], ids.get(row[6], row[6]), row[7]) for row in batch}
-                db.execute(
-                    "select mnemo.complete_events(%s, %s, %s, %s)",
-                    [name, *batch[0][:2], [row[2] for row in batch]],
-                )
+                for lane, lease in {row[:2] for row in batch}:
+                    done = [row[2] for row in batch if row[:2] == (lane, lease)]
+                    db.execute("select mnemo.complete_events(%s, %s, %s, %s)", [name, lane, lease, done])
         return delivered
 
 

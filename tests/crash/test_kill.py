@@ -13,6 +13,7 @@ import pytest
 
 from engine.embedded import EmbeddedServer
 from engine.migrate import upgrade
+from tests.crash.matrix import quick_place
 from tests.support.databases import working_migrations
 from tests.support.invariants import check_invariants
 
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.slow]
 @pytest.fixture
 def server() -> Iterator[EmbeddedServer]:
     """A durable server of its own, with an empty installation."""
-    with tempfile.TemporaryDirectory(prefix="mnemo-crash-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mnemo-crash-", dir=quick_place()) as folder:
         made = EmbeddedServer(Path(folder) / "data", settings={"shared_buffers": "64MB"})
         with working_migrations(Path(folder)):
             upgrade(made.start().dsn, bits=1024, sketch_bits=256)
