@@ -4,6 +4,7 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
 from tests.concurrency.consolidating import BULK, DUE, FRESH, MERGE, RECALL, ROWS, WAIT, Stage, seal, stage
@@ -181,6 +182,14 @@ def test_two_consolidations_share_the_work(database_factory: DatabaseFactory) ->
         assert future.result(WAIT) == 7
         a.commit()
         assert made.moves() == sorted(f"d{n}" for n in range(1, DUE + 1))
+
+
+def test_temporary_tables_of_the_caller_do_not_matter(database_factory: DatabaseFactory) -> None:
+    with stage(database_factory(1024, 64)) as made:
+        for name in ("copied", "memory", "activity", "setting"):
+            made.db.execute(SQL("create temporary table {} ()").format(Identifier(name)))
+        assert made.value(BULK) == DUE
+        made.db.execute("drop table pg_temp.memory, pg_temp.activity, pg_temp.setting")
 
 
 def test_a_second_consolidation_does_not_wait_for_a_rebuild(database_factory: DatabaseFactory) -> None:

@@ -254,3 +254,11 @@ def test_only_leased_events_can_be_settled(bus: Bus) -> None:
     assert bus.rows("select * from mnemo.event_cursor order by lane") == before
     bus.value("select mnemo.complete_events('g', %s, %s, null)", lane, lease)
     assert {"elsewhere", *map(str, bus.drain())} == {"0", "1", "2", "later", "elsewhere"}
+
+
+@pytest.mark.parametrize("option", ["visibility", "backoff"])
+def test_no_lease_ends_after_the_end_of_time(bus: Bus, option: str) -> None:
+    for span in ("290000 years", "infinity", "1201 months"):
+        with pytest.raises(psycopg.Error, match="at most 100 years") as caught:
+            bus.subscribe("far", **{option: span})
+        assert caught.value.sqlstate == "MN002"

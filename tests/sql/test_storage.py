@@ -151,6 +151,14 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
+def test_n1_a_tenant_too_long_to_be_counted_is_refused(small: Connection) -> None:
+    small.execute("select set_config('mnemo.tenant', repeat('é', 501), false)")
+    with pytest.raises(psycopg.Error) as refused:
+        remember_all(small, [Draft("text", vector(0))])
+    assert refused.value.sqlstate == "MN002"
+    assert "the tenant has 1002 bytes" in str(refused.value)
+
+
 def test_m8_one_bad_draft_and_nothing_is_written(small: Connection) -> None:
     """The bad one stands in the second chunk; the error names its place and its key."""
     good = [Draft("text", vector(n), key=f"g{n}") for n in range(1_001)]
