@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from tests.events.conftest import Batch, Bus, Buses
+from tests.support.locks import sessions
 
 LEASE_S = 30
 
@@ -262,3 +263,19 @@ def test_no_lease_ends_after_the_end_of_time(bus: Bus, option: str) -> None:
         with pytest.raises(psycopg.Error, match="at most 100 years") as caught:
             bus.subscribe("far", **{option: span})
         assert caught.value.sqlstate == "MN002"
+
+
+def test_a_subscription_that_ends_waits_for_who_settles(bus: Bus) -> None:
+    bus.publish("it", "c")
+    event = claimed(bus).events[0]
+    with sessions(bus.dsn) as (a, b):
+        a.run("select lane from mnemo.event_cursor where lane = %s for update", event.lane)
+        ended = b.start("select mnemo.unsubscribe('g')")
+        a.run(
+            "select mnemo.complete_events('g', %s, %s, '{}', %s, '{no}')",
+            event.lane, event.lease, [event.seq],
+        )  # fmt: skip
+        a.commit()
+        ended.result(10)
+        b.commit()
+    assert bus.rows("select seq from mnemo.event_retry") == []

@@ -269,3 +269,22 @@ def test_the_isolation_level_of_a_role_does_not_matter(db: Connection) -> None:
     db.execute("call mnemo.run_due_jobs()")
     assert (status(db, "trim")["state"], status(db, "trim")["last_error"]) == ("idle", None)
     db.execute("call mnemo.consolidate()")
+
+
+def test_a_full_event_backlog_disables_no_job(db: Connection) -> None:
+    db.execute("""select mnemo.configure('{"event_backlog_most": 1}')""")
+    db.execute("select mnemo.subscribe('nobody', '{memory.forget}')")
+    db.execute("select mnemo.publish('memory.forget', '{}')")
+    db.execute(
+        "create function task.announce(p jsonb) returns bigint language sql as"
+        " $$select mnemo.publish('memory.forget', '{}') * 0$$"
+    )
+    add(db, "announce", "task.announce", max_failures=2)
+    for day in range(4):
+        set_clock(db, NEW_YEAR + timedelta(days=day))
+        assert [step(db)[1] for _ in range(2)] == ["opened", "failed"]
+    assert (status(db, "announce")["state"], status(db, "announce")["failures"]) == ("failing", 4)
+    db.execute("select mnemo.unsubscribe('nobody')")
+    set_clock(db, NEW_YEAR + timedelta(days=5))
+    assert [step(db)[1] for _ in range(2)] == ["opened", "succeeded"]
+    assert status(db, "announce")["failures"] == 0
