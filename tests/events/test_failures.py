@@ -279,3 +279,15 @@ def test_a_subscription_that_ends_waits_for_who_settles(bus: Bus) -> None:
         ended.result(10)
         b.commit()
     assert bus.rows("select seq from mnemo.event_retry") == []
+
+
+def test_who_settles_what_is_parked_skips_nothing_else(bus: Bus) -> None:
+    a, b = contexts_of_one_lane(bus, 2)
+    for payload, context in (("a0", a), ("b0", b), ("a1", a)):
+        bus.publish(payload, context)
+    batch = claimed(bus)
+    bus.complete(batch, done=[], failed={batch.seqs[0]: "no"}, keep=True)
+    bus.complete(batch, done=[batch.seqs[2]])
+    assert bus.drain() == ["b0"]
+    bus.at(1)
+    assert bus.drain() == ["a0", "a1"]
