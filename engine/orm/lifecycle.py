@@ -51,13 +51,14 @@ class PolicyChange(ReadOnly, Base):
 
 
 class PolicyHistory(ReadOnly, Base):
-    """The view mnemo.policy_history: a changed parameter (None: added or removed), and the tiers then."""
+    """The view mnemo.policy_history: what changed (parameter None: the whole policy), and the tiers then."""
 
     __tablename__ = "policy_history"
 
     change: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     at: Mapped[datetime]
     policy: Mapped[str]
+    action: Mapped[str]
     parameter: Mapped[str | None] = mapped_column(primary_key=True)
     old: Mapped[str | None]
     new: Mapped[str | None]

@@ -22,7 +22,7 @@ _STEP = (
     " from mnemo.run_job_step(%s)"
 )
 _RUN = (
-    "select r.steps, r.work, r.seconds, r.error, j.enabled"
+    "select r.steps, r.work, r.seconds, r.error, j.enabled, j.every < interval '1 minute'"
     " from mnemo.job_run r join mnemo.job j on j.name = r.job where r.run = %s"
 )
 
@@ -122,13 +122,13 @@ class JobService:
         if row is None:
             # Removed meanwhile, with its job.
             return
-        steps, work, seconds, error, enabled = row
+        steps, work, seconds, error, enabled, frequent = row
         if error is not None:
             self.failed += 1
             level = logging.WARNING if enabled else logging.ERROR
         else:
-            # A job that found nothing to do, as most do most of the time, is not news.
-            level = logging.INFO if work else logging.DEBUG
+            # A job that found nothing to do, as most do mostly, or that always has something, is not news.
+            level = logging.INFO if work and not frequent else logging.DEBUG
         outcome = "" if error is None else f": {error}" if enabled else f", and the job is disabled: {error}"
         known = {"job": step.job, "run": step.run, "state": step.outcome, "steps": steps, "work": work}
         logger.log(

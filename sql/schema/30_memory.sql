@@ -31,8 +31,8 @@ create index memory_sketch on mnemo.memory
 create index memory_context on mnemo.memory (tenant, collection, context);
 create index memory_attributes on mnemo.memory using gin (attributes jsonb_path_ops);
 
-comment on table mnemo.memory is 'What is remembered, partitioned by segment: 0 hot, 1 warm, from 2 on cold.';
-comment on column mnemo.memory.segment is '0 hot, 1 warm, 2 and above a cold segment.';
+comment on table mnemo.memory is 'What is remembered, partitioned by segment: 0 hot, 1 and below 0 warm, from 2 on cold.';
+comment on column mnemo.memory.segment is '0 hot, 1 and below 0 warm, 2 and above a cold segment.';
 comment on column mnemo.memory.bucket is '0 to 1023, part of the id; the unit of distribution.';
 comment on column mnemo.memory.context is 'What belongs together: a conversation, a task.';
 comment on column mnemo.memory.session is 'Divides a context; memories are ordered within it by occurred_at, then by id.';

@@ -1,6 +1,7 @@
 -- Every change of a policy, a row for each of its parameters that changed, with what was known of the tiers then.
 create or replace view mnemo.policy_history as
-select c.change, c.at, c.policy, d.parameter, d.old, d.new, c.reason, c.reverted_by is not null as reverted, c.reverted_by,
+select c.change, c.at, c.policy,
+       case when c.before is null then 'added' when c.after is null then 'removed' else 'altered' end as action, d.parameter, d.old, d.new, c.reason, c.reverted_by is not null as reverted, c.reverted_by,
        t.at as sampled_at, t.hot_memories, t.warm_memories, t.cold_memories, t.hot_hit_rate
 from mnemo.policy_change c
 left join lateral (
@@ -15,6 +16,7 @@ left join lateral (
 
 comment on view mnemo.policy_history is 'Changes of policies, why, and the tiers at that time; newest last by change. Undone with mnemo.revert_policy_change(change).';
 comment on column mnemo.policy_history.change is 'Number of the change; several rows where several parameters changed.';
+comment on column mnemo.policy_history.action is 'added, altered or removed.';
 comment on column mnemo.policy_history.parameter is 'The column of mnemo.policy that changed; null: the policy was added or removed.';
 comment on column mnemo.policy_history.old is 'Its value before, as text.';
 comment on column mnemo.policy_history.new is 'Its value since, as text.';

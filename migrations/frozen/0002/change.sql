@@ -28,6 +28,17 @@ comment on column mnemo.activity.due_at is 'No demotion scan need look before; a
 comment on column mnemo.activity.tier_accesses is 'Accesses since the memory entered its tier.';
 comment on column mnemo.activity.expires_at is 'When a ttl policy forgets the memory; null: never, or pinned.';
 
+comment on table mnemo.memory is 'What is remembered, partitioned by segment: 0 hot, 1 and below 0 warm, from 2 on cold.';
+do $$
+declare
+    v_relation text;
+begin
+    for v_relation in select 'memory' union all select s.relation from mnemo.segment s loop
+        execute format('comment on column mnemo.%I.segment is %L', v_relation, '0 hot, 1 and below 0 warm, 2 and above a cold segment.');
+    end loop;
+end
+$$;
+
 alter table mnemo.access_log
     add column tenant text not null default 'default',
     add column context text;

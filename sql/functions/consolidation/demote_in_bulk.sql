@@ -74,8 +74,8 @@ begin
     -- Before the old rows go: deadlines may count from the writing of a memory.
     perform mnemo.record_move(v_ids, v_segment, v_group.policy, v_group.reason);
     delete from mnemo.memory m
-    using pg_temp.mnemo_copied c
-    where m.segment = c.segment and m.bucket = c.bucket and m.id = c.id and c.id = any (v_ids);
+    using pg_temp.mnemo_copied c join unnest(v_ids) as w (id) on w.id = c.id
+    where m.segment = c.segment and m.bucket = c.bucket and m.id = c.id;
     get diagnostics v_deleted = row_count;
     if v_copied <> cardinality(v_ids) or v_deleted <> cardinality(v_ids) then
         raise exception 'of % memories to move % were copied and % deleted', cardinality(v_ids), v_copied, v_deleted

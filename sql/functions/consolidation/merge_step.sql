@@ -37,7 +37,11 @@ begin
     perform mnemo.injection_point('merge.writers_wait');
     -- Whoever holds one of these rows (an access being counted, say) is waited for, not long: nobody can write meanwhile.
     perform set_config('lock_timeout', '1s', true);
-    perform from mnemo.activity a where a.segment = any (v_old) order by a.bucket, a.id for update;
+    perform from pg_temp.mnemo_copied c
+    join mnemo.activity a on a.bucket = c.bucket and a.id = c.id
+    where a.segment = c.segment
+    order by a.bucket, a.id
+    for update of a;
     perform set_config('lock_timeout', v_before, true);
     -- Changed or gone since it was copied.
     execute format(
@@ -57,7 +61,10 @@ begin
         perform mnemo.attach_partition(v_relation, v_segment, v_tier, 'sealed');
         -- What was changed since it was copied follows row by row.
         update mnemo.memory m set segment = v_segment where m.segment = any (v_old);
-        update mnemo.activity a set segment = v_segment where a.segment = any (v_old);
+        -- Sealed, they have got no memory that was not copied.
+        update mnemo.activity a set segment = v_segment
+        from pg_temp.mnemo_copied c
+        where a.bucket = c.bucket and a.id = c.id and a.segment = c.segment;
     else
         execute format('drop table mnemo.%I', v_relation);
     end if;

@@ -42,10 +42,10 @@ begin
     order by count(*) desc
     limit 1;
     if not found then
-        drop table pg_temp.copied;
+        drop table pg_temp.mnemo_copied;
         return 0;
     end if;
-    insert into pg_temp.copied
+    insert into pg_temp.mnemo_copied
     select m.bucket, m.id, m.segment, m.ctid, m.xmin
     from unnest(v_group.ids) as w (id)
     join mnemo.activity a on a.bucket = mnemo.bucket_of(w.id) and a.id = w.id
@@ -57,7 +57,7 @@ begin
     perform mnemo.lock_patiently('share row exclusive', interval '100 milliseconds', mnemo.setting('rebuild_patience_seconds'));
     perform mnemo.injection_point('bulk.writers_wait');
     v_ids := array(
-        select a.id from pg_temp.copied c
+        select a.id from pg_temp.mnemo_copied c
         join mnemo.activity a on a.bucket = c.bucket and a.id = c.id
         join mnemo.memory m on m.segment = c.segment and m.bucket = c.bucket and m.id = c.id and m.ctid = c.place and m.xmin = c.writer
         where a.tier = p_tier and a.segment = c.segment and a.leaves_tier_at <= v_now and not a.pinned
@@ -65,7 +65,7 @@ begin
         for update of a skip locked);
     if v_ids = '{}' then
         execute format('drop table mnemo.%I', v_relation);
-        drop table pg_temp.copied;
+        drop table pg_temp.mnemo_copied;
         return 0;
     end if;
     -- Forgotten, changed, used or pinned since, or held by somebody: no longer ours to move.
@@ -74,8 +74,8 @@ begin
     -- Before the old rows go: deadlines may count from the writing of a memory.
     perform mnemo.record_move(v_ids, v_segment, v_group.policy, v_group.reason);
     delete from mnemo.memory m
-    using pg_temp.copied c
-    where m.segment = c.segment and m.bucket = c.bucket and m.id = c.id and c.id = any (v_ids);
+    using pg_temp.mnemo_copied c join unnest(v_ids) as w (id) on w.id = c.id
+    where m.segment = c.segment and m.bucket = c.bucket and m.id = c.id;
     get diagnostics v_deleted = row_count;
     if v_copied <> cardinality(v_ids) or v_deleted <> cardinality(v_ids) then
         raise exception 'of % memories to move % were copied and % deleted', cardinality(v_ids), v_copied, v_deleted
@@ -88,7 +88,7 @@ begin
     perform mnemo.lock_patiently('access exclusive', interval '20 milliseconds', 1);
     perform mnemo.attach_partition(v_relation, v_segment, v_group.to_tier, 'sealed');
     perform mnemo.injection_point('bulk.attached');
-    drop table pg_temp.copied;
+    drop table pg_temp.mnemo_copied;
     return cardinality(v_ids);
 exception
     when lock_not_available then

@@ -41,8 +41,9 @@ begin
                max(greatest(l.at, a.ltp_at)) over (partition by a.id) as last
         from unnest(v_log) as l
         cross join unnest(l.memory_ids) as i (id)
-        join mnemo.activity a on a.bucket = mnemo.bucket_of(i.id) and a.id = i.id
-        where a.id = any (v_locked)
+        -- Those locked: a memory written meanwhile is not.
+        join unnest(v_locked) as w (id) on w.id = i.id
+        join mnemo.activity a on a.bucket = mnemo.bucket_of(w.id) and a.id = w.id
     ), grown as materialized (
         select c.bucket, c.id, max(c.total) as total, max(c.last) as last,
                v_eta * sum(power(1 - v_eta, least(c.total - c.place, v_most)) * mnemo.strength_at(1, c.at, c.last, v_half_life)) as gain

@@ -28,7 +28,7 @@ begin
     if v_old = '{}' or mnemo.table_is_held() or not mnemo.open_copy() then
         return 0;
     end if;
-    insert into pg_temp.copied
+    insert into pg_temp.mnemo_copied
     select m.bucket, m.id, m.segment, m.ctid, m.xmin from mnemo.memory m where m.segment = any (v_old);
     v_segment := mnemo.next_segment(v_tier);
     v_relation := mnemo.copy_to_partition(v_segment);
@@ -37,14 +37,18 @@ begin
     perform mnemo.injection_point('merge.writers_wait');
     -- Whoever holds one of these rows (an access being counted, say) is waited for, not long: nobody can write meanwhile.
     perform set_config('lock_timeout', '1s', true);
-    perform from mnemo.activity a where a.segment = any (v_old) order by a.bucket, a.id for update;
+    perform from pg_temp.mnemo_copied c
+    join mnemo.activity a on a.bucket = c.bucket and a.id = c.id
+    where a.segment = c.segment
+    order by a.bucket, a.id
+    for update of a;
     perform set_config('lock_timeout', v_before, true);
     -- Changed or gone since it was copied.
     execute format(
-        'delete from mnemo.%I n using pg_temp.copied c '
+        'delete from mnemo.%I n using pg_temp.mnemo_copied c '
         'where n.bucket = c.bucket and n.id = c.id and not exists (select from mnemo.memory m '
             'where m.segment = c.segment and m.bucket = c.bucket and m.id = c.id and m.ctid = c.place and m.xmin = c.writer)', v_relation);
-    delete from mnemo.memory m using pg_temp.copied c
+    delete from mnemo.memory m using pg_temp.mnemo_copied c
     where m.segment = c.segment and m.bucket = c.bucket and m.id = c.id and m.ctid = c.place and m.xmin = c.writer;
     get diagnostics v_moved = row_count;
     execute format('select count(*) from mnemo.%I', v_relation) into v_there;
@@ -57,13 +61,16 @@ begin
         perform mnemo.attach_partition(v_relation, v_segment, v_tier, 'sealed');
         -- What was changed since it was copied follows row by row.
         update mnemo.memory m set segment = v_segment where m.segment = any (v_old);
-        update mnemo.activity a set segment = v_segment where a.segment = any (v_old);
+        -- Sealed, they have got no memory that was not copied.
+        update mnemo.activity a set segment = v_segment
+        from pg_temp.mnemo_copied c
+        where a.bucket = c.bucket and a.id = c.id and a.segment = c.segment;
     else
         execute format('drop table mnemo.%I', v_relation);
     end if;
     update mnemo.segment s set state = 'emptied' where s.segment = any (v_old);
     perform mnemo.injection_point('merge.attached');
-    drop table pg_temp.copied;
+    drop table pg_temp.mnemo_copied;
     return cardinality(v_old);
 exception
     when lock_not_available then

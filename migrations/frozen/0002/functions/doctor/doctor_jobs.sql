@@ -11,7 +11,7 @@ as $$
             else format('job %s is overdue since %s', j.name, date_trunc('second', j.next_run_at))
         end, '; ' order by j.name) filter (where
             (not j.enabled and j.failures >= j.max_failures)
-            or (j.enabled and (j.failures > 0 or j.next_run_at < mnemo.now() - greatest(10 * j.every, interval '1 hour')))),
+            or (j.enabled and (j.failures > 0 or j.next_run_at < mnemo.now() - greatest(10 * j.every, interval '10 minutes')))),
         format('jobs enabled: %s', count(*) filter (where j.enabled)),
         'run mnemo worker, or call mnemo.schedule_pg_cron(); mnemo.job_status and mnemo.job_run say why one failed')
     from mnemo.job j

@@ -1,4 +1,5 @@
 -- Settles the leased events of a lane: mnemo.complete_events without its error; false when the lease is not p_lease.
+-- MN002 for numbers that are not leased, or come twice: counted as done, they would let others be skipped.
 create or replace function mnemo.settle_lane(
     p_subscription mnemo.subscription, p_lane integer, p_lease bigint, p_done bigint[], p_failed bigint[], p_errors text[], p_keep boolean
 ) returns boolean
@@ -11,6 +12,8 @@ declare
     v_behind bigint[] := '{}';
     v_next   bigint;
     v_left   integer;
+    v_given  bigint[] := p_done || p_failed;
+    v_wrong  bigint;
 begin
     select k.* into c from mnemo.event_cursor k
     where k.subscription = p_subscription.id and k.lane = p_lane
@@ -19,6 +22,15 @@ begin
         return false;
     end if;
 
+    select g.seq into v_wrong
+    from unnest(v_given) as g (seq)
+    left join mnemo.event e on e.lane = c.lane and e.seq = g.seq and g.seq > c.seq and g.seq <= c.batch_to
+    where e.seq is null and not (c.batch_parked > 0 and exists (
+        select from mnemo.event_retry r where r.subscription = c.subscription and r.lane = c.lane and r.seq = g.seq))
+    limit 1;
+    if found or (select count(*) <> count(distinct g.seq) from unnest(v_given) as g (seq)) then
+        raise exception 'events to settle under lease %: % is not one of its events, or comes twice', p_lease, coalesce(v_wrong::text, 'one') using errcode = 'MN002';
+    end if;
     v_left := c.batch_events - cardinality(p_done) - cardinality(p_failed);
     c.acknowledged := c.acknowledged + cardinality(p_done) + cardinality(p_failed);
     c.isolate := greatest(c.isolate - cardinality(p_done) - cardinality(p_failed), 0);

@@ -26,6 +26,11 @@ begin
         raise exception 'a subscription needs at least one topic' using errcode = 'MN002';
     end if;
     perform mnemo.topic_is_written(t.name) from unnest(v_topics) as t (name);
+    -- Beyond it a lease would end after the end of time.
+    if greatest(subscribe.visibility, subscribe.backoff) > interval '100 years' then
+        raise exception 'visibility and backoff of subscription % must be at most 100 years', coalesce(quote_literal(subscribe.name), 'null')
+            using errcode = 'MN002';
+    end if;
 
     insert into mnemo.subscription (name, topics, visibility, max_attempts, backoff, created_at)
     values (subscribe.name, v_topics, subscribe.visibility, subscribe.max_attempts, subscribe.backoff, mnemo.now())

@@ -5,7 +5,8 @@
 -- and locked rows are skipped: no job ever has two steps at a time, and a worker that dies leaves nothing behind but
 -- an open run, with which the next worker goes on.
 -- A step that raises is undone, alone: its error is recorded, the run has failed, the job waits longer after each
--- failure and is disabled after max_failures in a row. A cancelled step is no failure: query_canceled goes through,
+-- failure and is disabled after max_failures in a row, unless the last says that the event backlog is full (MN011), or is
+-- of the kind that trying again ends (class 40): the job is not to blame, and nobody would enable it. A cancelled step is no failure: query_canceled goes through,
 -- and the step is done again later. So run it without statement_timeout, or a step too slow is repeated for ever.
 -- A job's deferred constraints are checked in its step: at the commit they would fail whoever runs the jobs. What it
 -- sets mnemo.tenant and mnemo.clock to ends with it. MN002 when a job runs jobs.
@@ -27,6 +28,7 @@ declare
     v_error  text;
     v_detail text;
     v_state  text;
+    v_over   boolean;
 begin
     -- Its own locks would not keep it from the job that it is part of.
     if current_setting('mnemo.job_at_work', true) <> '' then
@@ -77,6 +79,7 @@ begin
             work := 0;
             perform mnemo.injection_point('job.failed');
     end;
+    v_over := v_error is not null and v_job.failures + 1 >= v_job.max_failures and v_state <> 'MN011' and v_state !~ '^40';
     outcome := case when v_error is not null then 'failed' when work > 0 then 'worked' else 'succeeded' end;
 
     update mnemo.job_run r
@@ -97,9 +100,9 @@ begin
             else mnemo.now() + least(j.backoff * power(2, least(j.failures, 30)), greatest(j.every, interval '1 hour'))
         end,
         failures = case outcome when 'worked' then j.failures when 'succeeded' then 0 else j.failures + 1 end,
-        enabled = j.enabled and not (outcome = 'failed' and j.failures + 1 >= j.max_failures),
+        enabled = j.enabled and not v_over,
         disabled_reason = case
-            when j.enabled and outcome = 'failed' and j.failures + 1 >= j.max_failures
+            when j.enabled and v_over
             then format('failed %s times in a row, at last with: %s', j.failures + 1, v_error)
             else j.disabled_reason
         end

@@ -1,4 +1,4 @@
--- Copies the memories named in pg_temp.copied, in just the version named there, into a new table that is to become the
+-- Copies the memories named in pg_temp.mnemo_copied, in just the version named there, into a new table that is to become the
 -- partition of p_segment, and builds its indexes. Nobody is locked out: changes made meanwhile are found by
 -- mnemo.drop_stale_copies. Returns the name of the table.
 create or replace function mnemo.copy_to_partition(p_segment integer) returns text
@@ -10,7 +10,7 @@ declare
     v_relation text := format('memory_%s_%s', v_tier, abs(p_segment));
     v_columns  text;
 begin
-    analyze pg_temp.copied;
+    analyze pg_temp.mnemo_copied;
     perform mnemo.create_partition(v_relation, v_tier);
     select string_agg(case a.attname when 'segment' then p_segment::text else format('m.%I', a.attname) end, ', ' order by a.attnum)
     into v_columns
@@ -18,7 +18,7 @@ begin
     where a.attrelid = 'mnemo.memory'::regclass and a.attnum > 0 and not a.attisdropped;
     execute format(
         'insert into mnemo.%I '
-        'select %s from pg_temp.copied c '
+        'select %s from pg_temp.mnemo_copied c '
         'join mnemo.memory m on m.segment = c.segment and m.bucket = c.bucket and m.id = c.id and m.ctid = c.place and m.xmin = c.writer '
         'order by m.id', v_relation, v_columns);
     perform mnemo.injection_point('copy.copied');

@@ -16,6 +16,9 @@ begin
         raise exception 'unknown preset %', coalesce(quote_literal(apply_preset.name), 'null')
             using errcode = 'MN010', hint = 'Presets are conservative, moderate and aggressive.';
     end if;
+    if not exists (select from mnemo.policy p where p.name = 'hot-capacity') then
+        perform mnemo.add_eviction_policy('hot-capacity', 'hot', 'warm', capacity_bytes => 1, reason => format('preset %s', v_preset.name));
+    end if;
     perform mnemo.alter_eviction_policy('hot-capacity', jsonb_build_object('capacity_bytes', v_preset.megabytes * 1048576::bigint, 'capacity_rows', null),
                                         format('preset %s', v_preset.name));
     perform mnemo.alter_job('consolidate', jsonb_build_object('every', v_preset.pace));
