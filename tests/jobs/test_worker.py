@@ -41,7 +41,13 @@ def start(jobs_dsn: str) -> Iterator[Start]:
         kept = {name: text for name, text in os.environ.items() if not name.startswith("MNEMO_")}
         process = subprocess.Popen(
             [*PROGRAM, "--dsn", jobs_dsn, *arguments],
-            env={**kept, "PGOPTIONS": f"-c mnemo.injection_point={point}", **environment},
+            # One connection, so that the server process found waiting is the only one to wait for.
+            env={
+                **kept,
+                "MNEMO_WORKER__CONCURRENCY": "1",
+                "PGOPTIONS": f"-c mnemo.injection_point={point}",
+                **environment,
+            },
             stderr=subprocess.PIPE,
             text=True,
         )
