@@ -35,7 +35,8 @@ begin
     c.acknowledged := c.acknowledged + cardinality(p_done) + cardinality(p_failed);
     c.isolate := greatest(c.isolate - cardinality(p_done) - cardinality(p_failed), 0);
     perform mnemo.injection_point('event.completing');
-    if v_left = 0 and cardinality(p_failed) = 0 and c.batch_parked = 0 then
+    -- All is done. Where some are parked, they may be among the given ones, and then others are left.
+    if v_left = 0 and cardinality(p_failed) = 0 and c.batch_parked = 0 and c.retry_at is null then
         perform mnemo.finish_batch(c, true);
         return true;
     end if;
