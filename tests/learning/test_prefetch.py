@@ -124,6 +124,14 @@ def test_h5_a_poisoned_event_is_tried_again_and_in_the_end_a_dead_letter(store: 
     assert store.tiers() == ["hot", "warm", "cold", "warm", "cold"]
 
 
+def test_h5_events_of_many_contexts_are_done_once(store: Store) -> None:
+    for n in range(40):
+        store.publish(context=f"context {n}")
+    assert store.work_off() == 40
+    lag = "select backlog, leased, parked, dead from mnemo.bus_lag where subscription = 'mnemo.prefetch'"
+    assert store.connection.execute(lag).fetchone() == (0, 0, 0, 0)
+
+
 def test_h5_prefetch_by_hand(store: Store) -> None:
     call = "select mnemo.prefetch('task', 10)"
     assert store.connection.execute(call).fetchone() == (2,)
