@@ -29,9 +29,9 @@ begin
     perform mnemo.injection_point('fold.taken');
 
     v_locked := array(
+        -- By `any`, not by a join with the array: PostgreSQL 18.1 drops rows from such a join that others changed while it waited.
         select a.id from mnemo.activity a
-        join (select distinct i.id from unnest(v_log) as l cross join unnest(l.memory_ids) as i (id)) as w
-          on a.bucket = mnemo.bucket_of(w.id) and a.id = w.id
+        where a.id = any (array(select distinct i.id from unnest(v_log) as l cross join unnest(l.memory_ids) as i (id)))
         order by a.bucket, a.id
         for update of a);
 

@@ -32,7 +32,9 @@ begin
     end if;
     perform mnemo.lock_for_writing();
     v_ids := array(select a.id from mnemo.activity a where a.id > v_stale.after order by a.id limit c_rows);
-    perform from mnemo.activity a join unnest(v_ids) as w (id) on a.bucket = mnemo.bucket_of(w.id) and a.id = w.id
+    -- By `any`, not by a join with the array: PostgreSQL 18.1 drops rows from such a join that others changed while it waited.
+    perform from mnemo.activity a
+    where a.id = any (v_ids)
     order by a.bucket, a.id
     for update of a;
     perform mnemo.set_deadlines(v_ids);
