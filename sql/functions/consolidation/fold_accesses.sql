@@ -15,6 +15,7 @@ declare
     v_most      double precision := case when v_eta < 1 then 600 / -ln(1 - v_eta) else 1 end;
     v_log       mnemo.access_log[];
     v_locked    uuid[];
+    v_tenants   text[];
     v_events    jsonb[];
 begin
     with taken as (
@@ -81,16 +82,17 @@ begin
         order by f.tenant, f.collection, f.tier
         on conflict (day, tenant, collection, tier) do update set accesses = d.accesses + excluded.accesses
     )
-    select array_agg(f.id order by f.id),
-           array_agg(jsonb_build_object('tenant', f.tenant, 'count', f.access_count, 'last', f.last_access) order by f.id)
-    into v_locked, v_events
+    select array_agg(f.tenant order by f.id), array_agg(f.id order by f.id),
+           array_agg(jsonb_build_object('count', f.access_count, 'last', f.last_access) order by f.id)
+    into v_tenants, v_locked, v_events
     from folded f;
     perform mnemo.injection_point('fold.counted');
 
     perform mnemo.learn_accesses(v_log);
-    if v_locked is not null then
-        perform mnemo.publish_all('memory.access', array_fill(null::text, array[cardinality(v_locked)]), v_locked, v_events);
-    end if;
+    perform mnemo.publish_for(t.tenant, 'memory.access', t.ids, t.payloads)
+    from (select e.tenant, array_agg(e.id order by e.id) as ids, array_agg(e.payload order by e.id) as payloads
+          from unnest(v_tenants, v_locked, v_events) as e (tenant, id, payload)
+          group by e.tenant) as t;
     return cardinality(v_log);
 end
 $$;

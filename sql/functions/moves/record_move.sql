@@ -8,6 +8,7 @@ declare
     v_now       timestamptz := mnemo.now();
     v_half_life interval := mnemo.half_life();
     v_tier      text := mnemo.tier_of_segment(p_segment);
+    v_tenants   text[];
     v_events    jsonb[];
 begin
     with rule as materialized (
@@ -38,12 +39,14 @@ begin
         returning memory_id, tenant, from_tier
     )
     -- One announcement for each tenant and tier they came from.
-    select array_agg(e.payload) into v_events
-    from (select jsonb_build_object('tenant', l.tenant, 'from', l.from_tier, 'to', v_tier, 'reason', p_reason,
-                                    'ids', jsonb_agg(l.memory_id order by l.memory_id)) as payload
+    select array_agg(e.tenant), array_agg(e.payload) into v_tenants, v_events
+    from (select l.tenant, jsonb_build_object('from', l.from_tier, 'to', v_tier, 'reason', p_reason,
+                                              'ids', jsonb_agg(l.memory_id order by l.memory_id)) as payload
           from logged l
-          group by l.tenant, l.from_tier) as e;
+          group by l.tenant, l.from_tier
+          order by l.tenant, l.from_tier) as e;
     perform mnemo.injection_point('move.recorded');
-    perform mnemo.publish('consolidation.trigger', e.payload) from unnest(v_events) as e (payload);
+    perform mnemo.publish_for(e.tenant, 'consolidation.trigger', array[null::uuid], array[e.payload])
+    from unnest(v_tenants, v_events) as e (tenant, payload);
 end
 $$;

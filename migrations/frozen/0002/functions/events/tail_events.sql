@@ -10,7 +10,7 @@ as $$
         from mnemo.event e
         where tail_events.topic is null or e.topic = tail_events.topic
         order by e.xid desc, e.seq desc
-        limit tail_events.most
+        limit greatest(tail_events.most, 0)
     ) as t
     order by t.seq
 $$;

@@ -11,6 +11,7 @@ declare
     v_events record;
     v_lane   integer;
     v_lease  bigint;
+    v_count  bigint := 0;
     v_done   bigint[] := '{}';
     v_failed bigint[] := '{}';
     v_errors text[] := '{}';
@@ -20,8 +21,16 @@ begin
     for v_events in
         select e.* from mnemo.claim_events(c_name, coalesce((arguments ->> 'events')::integer, 20)) as e
     loop
-        v_lane := v_events.lane;
-        v_lease := v_events.lease;
+        if v_lane is distinct from v_events.lane then
+            if v_lane is not null then
+                perform mnemo.complete_events(c_name, v_lane, v_lease, v_done, v_failed, v_errors);
+            end if;
+            v_lane := v_events.lane;
+            v_lease := v_events.lease;
+            v_done := '{}';
+            v_failed := '{}';
+            v_errors := '{}';
+        end if;
         -- Those behind a failed one of their context are parked with it.
         v_whose := v_events.tenant || E'\n' || coalesce(v_events.context, '');
         continue when v_whose = any (v_broken);
@@ -33,9 +42,11 @@ begin
                 make_interval(secs => (v_events.payload ->> 'window')::double precision),
                 (v_events.payload ->> 'hdv')::bit varying);
             v_done := v_done || v_events.seq;
+            v_count := v_count + 1;
         exception when others then
             v_failed := v_failed || v_events.seq;
             v_errors := v_errors || sqlerrm;
+            v_count := v_count + 1;
             v_broken := v_broken || v_whose;
         end;
     end loop;
@@ -45,6 +56,6 @@ begin
     end if;
     perform mnemo.injection_point('predict.prefetched');
     perform mnemo.complete_events(c_name, v_lane, v_lease, v_done, v_failed, v_errors);
-    return cardinality(v_done) + cardinality(v_failed);
+    return v_count;
 end
 $$;

@@ -1,6 +1,6 @@
 -- Computes the deadlines of the next few thousand memories again, when the rules behind them have changed; returns how
 -- many, 0 when none are stale, or none but by transactions that had read the old rules and are still under way: those
--- are followed by another pass. Restarted at any moment, it goes on where the last committed step ended.
+-- are followed by another pass; also 0 when somebody holds the next row. Restarted at any moment, it goes on where the last committed step ended.
 -- Invariant kept: once no stale_deadline is left, leaves_tier_at is exact and due_at not later than the move it is for.
 create or replace function mnemo.recompute_step() returns bigint
 language plpgsql volatile
@@ -10,9 +10,11 @@ declare
     c_rows  constant integer := 5000;
     c_first constant uuid := '00000000-0000-0000-0000-000000000000';
     c_last  constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-    v_stale mnemo.stale_deadline;
-    v_alone boolean;
-    v_ids   uuid[];
+    v_stale  mnemo.stale_deadline;
+    v_alone  boolean;
+    v_ids    uuid[];
+    v_locked uuid[];
+    v_held   uuid;
 begin
     select * into v_stale from mnemo.stale_deadline s for update;
     if not found then
@@ -32,13 +34,21 @@ begin
     end if;
     perform mnemo.lock_for_writing();
     v_ids := array(select a.id from mnemo.activity a where a.id > v_stale.after order by a.id limit c_rows);
-    perform from mnemo.activity a join unnest(v_ids) as w (id) on a.bucket = mnemo.bucket_of(w.id) and a.id = w.id
-    order by a.bucket, a.id
-    for update of a;
+    -- Holding this many rows it must wait for nobody: it ends before the first that somebody else holds. Where that is the
+    -- first of all it holds none, since the caller goes on.
+    perform from mnemo.activity a where a.id = v_ids[1] for update skip locked;
+    if not found and v_ids <> '{}' then
+        return 0;
+    end if;
+    v_locked := array(select a.id from mnemo.activity a where a.id = any (v_ids) order by a.id for update skip locked);
+    v_held := (select unnest(v_ids) except select unnest(v_locked) order by 1 limit 1);
+    if v_held is not null then
+        v_ids := array(select w.id from unnest(v_ids) as w (id) where w.id < v_held order by w.id);
+    end if;
     perform mnemo.set_deadlines(v_ids);
     perform mnemo.injection_point('recompute.deadlines');
-    if cardinality(v_ids) = c_rows then
-        update mnemo.stale_deadline set after = v_ids[c_rows], since = v_stale.since;
+    if v_held is not null or cardinality(v_ids) = c_rows then
+        update mnemo.stale_deadline set after = v_ids[cardinality(v_ids)], since = v_stale.since;
     elsif v_stale.since is null then
         delete from mnemo.stale_deadline;
     else

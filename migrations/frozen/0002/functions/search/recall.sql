@@ -1,6 +1,7 @@
 -- mnemo.search, ranked by what this context's recent recalls predict (mnemo.rerank) unless exact or mnemo.learning is
 -- off, and the access of each hit recorded in mnemo.access_log: one row, no lock, nothing to wait for.
 -- score_terms: what the score is the sum of. In order of score, then of distance and id.
+-- It writes: in a read-only transaction, or on a replica, call mnemo.search.
 create or replace function mnemo.recall(
     query      bit varying,
     k          integer default 10,

@@ -10,9 +10,9 @@ declare
     v_now       timestamptz := mnemo.now();
     v_half_life interval := mnemo.half_life();
 begin
+    -- By `any`, not by a join with the array: PostgreSQL 18.1 drops rows from such a join that others changed while it waited.
     perform from mnemo.activity a
-    join unnest(p_drafts) d on a.bucket = mnemo.bucket_of(d.id) and a.id = d.id
-    where d.existed
+    where a.id = any (array(select d.id from unnest(p_drafts) d where d.existed))
     order by a.bucket, a.id
     for update of a;
 
