@@ -244,12 +244,15 @@ class EmbeddedServer:
     def _becomes_ready(self, pid: int) -> bool:
         """Wait until the server accepts connections; False when it ended instead."""
         deadline = time.monotonic() + START_PATIENCE_S
+        unseen = 0
         while True:
             alive = processes.is_alive(pid, self._cluster.pgdata)
+            # In the instant of exec a process has no command line to know it by.
+            unseen = 0 if alive else unseen + 1
             found = processes.read_pid_file(self._cluster.pgdata)
             if alive and found is not None and found.pid == pid and found.ready:
                 return True
-            if not alive:
+            if unseen == 3:
                 return False
             if time.monotonic() > deadline:
                 raise EmbeddedServerError(

@@ -52,8 +52,18 @@ begin
         return v_nearest;
     end if;
 
-    v_rows := mnemo.tier_rows(p_tier);
     v_share := greatest(v_matched, 0.5) / v_sample;
+    if p_path is null and p_context is null and 1.1 * p_count / v_share <= 1000 then
+        -- All rows match, so what is missing is dead: many memories have just left. One wider look is cheaper than many.
+        perform set_config('hnsw.ef_search', ceil(1.1 * p_count / v_share)::integer::text, true);
+        select s.nearest, s.matched into v_nearest, v_matched
+        from mnemo.nearest_by_sketch(p_query, p_tier, p_tenant, p_collection, p_context, p_path, p_count, p_keep) s;
+        if v_matched >= 0.9 * p_count then
+            return v_nearest;
+        end if;
+    end if;
+
+    v_rows := mnemo.tier_rows(p_tier);
     v_by_scan := 2.0 * v_share * v_rows
         + case when p_path is null or p_context is not null or mnemo.filter_is_indexed(p_filter) then 0 else 0.7 * v_rows end;
     if v_by_scan > 9.0 * p_count / v_share then

@@ -1,9 +1,11 @@
 -- Copies the memories named in pg_temp.mnemo_copied, in just the version named there, into a new table that is to become the
 -- partition of p_segment, and builds its indexes. Nobody is locked out: changes made meanwhile are found by
--- mnemo.drop_stale_copies. Returns the name of the table.
+-- whoever puts it in their place. Returns the name of the table.
 create or replace function mnemo.copy_to_partition(p_segment integer) returns text
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- One processor builds, the others answer: with parallel workers it is done in half the time, and recall waits for them.
+set max_parallel_maintenance_workers = 0
 as $$
 declare
     v_tier     text := mnemo.tier_of_segment(p_segment);
