@@ -16,6 +16,7 @@ create table mnemo.memory (
     content     text not null,
     attributes  jsonb not null default '{}' check (jsonb_typeof(attributes) = 'object'),
     embedding   bytea,
+    encoded     "char" not null default 'g' check (encoded in ('g', 'w', 'c')),
     -- The id carries the bucket in its last ten bits: (id, bucket) unique means id unique. The id comes
     -- first, since it is what is asked for, and in order of time, so that inserts go to the end of the index.
     constraint memory_id_carries_bucket
@@ -28,7 +29,7 @@ alter table mnemo.memory alter column hdv set storage plain, alter column hdv se
 
 create index memory_sketch on mnemo.memory
     using hnsw ((substring(hdv from 1 for {sketch_bits})::bit({sketch_bits})) bit_hamming_ops);
-create index memory_context on mnemo.memory (tenant, collection, context);
+create index memory_context on mnemo.memory (tenant, collection, context, session, occurred_at);
 create index memory_attributes on mnemo.memory using gin (attributes jsonb_path_ops);
 
 comment on table mnemo.memory is 'What is remembered, partitioned by segment: 0 hot, 1 and below 0 warm, from 2 on cold.';
@@ -37,6 +38,7 @@ comment on column mnemo.memory.bucket is '0 to 1023, part of the id; the unit of
 comment on column mnemo.memory.context is 'What belongs together: a conversation, a task.';
 comment on column mnemo.memory.session is 'Divides a context; memories are ordered within it by occurred_at, then by id.';
 comment on column mnemo.memory.embedding is 'int8 embedding (two''s complement bytes) where the collection keeps it.';
+comment on column mnemo.memory.encoded is 'How the hypervector came to be: g given by the user, w encoded at its writing, c at a consolidation, with what came before and after.';
 comment on column mnemo.memory.hdv is 'The hypervector; component i is bit i, leftmost first.';
 
 -- The user's key. A table partitioned by segment cannot hold this constraint.

@@ -48,6 +48,7 @@ comment on column mnemo.job_run.worker is 'Who did the last step, or does it now
 
 insert into mnemo.job (name, function, every, enabled, disabled_reason, next_run_at) values
     ('fold_accesses', 'mnemo.fold_step', '10 seconds', true, null, now()),
+    ('fold_terms', 'mnemo.fold_terms_step', '1 minute', true, null, now()),
     ('consolidate', 'mnemo.consolidate_step', '1 hour', true, null, now()),
     ('expire', 'mnemo.expire_step', '10 minutes', true, null, now()),
     ('trim_events', 'mnemo.trim_events', '1 minute', true, null, now()),

@@ -1,5 +1,6 @@
 -- A memory on its way in. hdv null: encoded from content. embedding: int8 bytes, kept where the collection says
--- so. id and existed are null on the way in; mnemo.write_drafts fills them.
+-- so. id and existed are null on the way in; mnemo.write_drafts fills them. encoded: as in mnemo.memory, null for g.
+-- terms: the different words of the content, words: how many there are in all; null: counted here.
 create type mnemo.draft as (
     ordinal     integer,
     content     text,
@@ -15,7 +16,10 @@ create type mnemo.draft as (
     tier        text,
     pinned      boolean,
     id          uuid,
-    existed     boolean
+    existed     boolean,
+    encoded     "char",
+    terms       text[],
+    words       integer
 );
 
 -- A memory that a search considers.

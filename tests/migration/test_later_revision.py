@@ -82,7 +82,7 @@ def test_a_later_revision_reaches_the_sql_tree_and_keeps_memories(
         with psycopg.connect(dsn) as connection:
             assert connection.execute("select mnemo.example()").fetchone() == (1,)
             connection.execute("delete from mnemo.memories")
-            connection.execute("truncate mnemo.event")
+            connection.execute("truncate mnemo.event, mnemo.term_log")
 
         build(direct, tree, Parameters(2_048, 512))
         with psycopg.connect(direct) as connection:

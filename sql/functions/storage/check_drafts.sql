@@ -39,6 +39,8 @@ begin
             array['MN002', format('occurred_at must lie in the years 1 to 9999, not at %s', d.occurred_at)]
         when octet_length(d.context) > 1000 then
             array['MN002', format('context has %s bytes, at most 1000 are allowed', octet_length(d.context))]
+        when octet_length(d.session) > 500 then
+            array['MN002', format('session has %s bytes, at most 500 are allowed', octet_length(d.session))]
         when octet_length(mnemo.tenant()) > 1000 then
             -- What is counted and learned of it must fit into index rows, or no access of anybody could be counted.
             array['MN002', format('the tenant has %s bytes, at most 1000 are allowed', octet_length(mnemo.tenant()))]

@@ -24,6 +24,7 @@ begin
     if not found then
         return false;
     end if;
+    perform mnemo.uncount_memories(array[forget.id]);
     delete from mnemo.memory m where m.segment = v_segment and m.bucket = v_bucket and m.id = forget.id;
     delete from mnemo.memory_key k
     where k.tenant = v_memory.tenant and k.collection = v_memory.collection and k.key = v_memory.key;

@@ -24,11 +24,13 @@ declare
 begin
     if embedding is not null then
         v_collection := mnemo.fix_dimension(v_collection.name, cardinality(embedding));
-        hdv := coalesce(hdv, mnemo.bind_context(v_collection, mnemo.project(embedding, v_collection.seed), context));
+        if v_collection.encoder = 'lexical' then
+            hdv := coalesce(hdv, mnemo.bind_context(v_collection, mnemo.project(embedding, v_collection.seed), context));
+        end if;
     end if;
     v_ids := mnemo.write_drafts(array[row(
         0, content, hdv, mnemo.quantise(embedding), context, session, occurred_at, attributes, key, collection,
-        importance, tier, pinned, null, null)::mnemo.draft]);
+        importance, tier, pinned, null, null, null, null, null)::mnemo.draft]);
     return v_ids[1];
 end
 $$;

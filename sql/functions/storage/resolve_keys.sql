@@ -19,7 +19,7 @@ begin
         select d.place, d.ordinal, d.collection, d.key, mnemo.bucket_for(c.bucket_rule, d.hdv, d.context, v_tenant) as bucket
         from rows from (unnest(p_drafts)) with ordinality as d (
             ordinal, content, hdv, embedding, context, session, occurred_at, attributes, key, collection, importance,
-            tier, pinned, id, existed, place)
+            tier, pinned, id, existed, encoded, terms, words, place)
         join mnemo.collection c on c.name = d.collection
     ), proposed as materialized (
         select b.*, mnemo.new_id(b.bucket) as new_id
@@ -46,9 +46,9 @@ begin
         select row(
             d.ordinal, d.content, d.hdv, case when d.collection = any (v_keeping) then d.embedding end,
             d.context, d.session, coalesce(d.occurred_at, v_now), coalesce(d.attributes, '{}'),
-            d.key, d.collection, case when d.importance < 1e-12 then 0 else d.importance end, d.tier, coalesce(d.pinned, false), d.given_id, d.known)::mnemo.draft
+            d.key, d.collection, case when d.importance < 1e-12 then 0 else d.importance end, d.tier, coalesce(d.pinned, false), d.given_id, d.known, coalesce(d.encoded, 'g'), d.terms, d.words)::mnemo.draft
         from unnest(p_drafts, v_ids, v_existed) as d (
             ordinal, content, hdv, embedding, context, session, occurred_at, attributes, key, collection, importance,
-            tier, pinned, id, existed, given_id, known));
+            tier, pinned, id, existed, encoded, terms, words, given_id, known));
 end
 $$;

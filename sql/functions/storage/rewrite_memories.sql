@@ -16,9 +16,10 @@ begin
     order by a.bucket, a.id
     for update of a;
 
+    perform mnemo.uncount_memories(array(select d.id from unnest(p_drafts) d where d.existed));
     update mnemo.memory m
     set segment = case when a.pinned then a.segment else s.segment end,
-        content = d.content, hdv = d.hdv::bit({bits}), embedding = d.embedding, context = d.context,
+        content = d.content, hdv = d.hdv::bit({bits}), embedding = d.embedding, encoded = d.encoded, context = d.context,
         session = d.session, occurred_at = d.occurred_at, attributes = d.attributes
     from unnest(p_drafts) d
     join mnemo.activity a on a.bucket = mnemo.bucket_of(d.id) and a.id = d.id
@@ -28,7 +29,7 @@ begin
     if p_into <> 'mnemo.memory'::regclass then
         execute format(
             'update %s m '
-            'set content = d.content, hdv = d.hdv::bit({bits}), embedding = d.embedding, context = d.context, '
+            'set content = d.content, hdv = d.hdv::bit({bits}), embedding = d.embedding, encoded = d.encoded, context = d.context, '
                 'session = d.session, occurred_at = d.occurred_at, attributes = d.attributes '
             'from unnest($1) d where d.existed and m.bucket = mnemo.bucket_of(d.id) and m.id = d.id', p_into)
         using p_drafts;

@@ -17,6 +17,8 @@ begin
     perform mnemo.check_drafts(p_drafts);
     v_drafts := mnemo.resolve_keys(mnemo.encode_drafts(p_drafts));
 
+    -- A draft that a later one of its batch replaces was counted, and is never written.
+    perform mnemo.log_terms(array(select d from unnest(v_drafts) d where d.existed is null), -1);
     if exists (select from unnest(v_drafts) d where d.existed) then
         perform mnemo.rewrite_memories(v_drafts, p_into);
     end if;
@@ -41,13 +43,14 @@ begin
 
     execute format(
         'insert into %s (occurred_at, created_at, segment, bucket, id, tenant, collection, context, session, key, '
-                        'content, attributes, embedding, hdv) '
+                        'content, attributes, embedding, encoded, hdv) '
         'select d.occurred_at, $2, s.segment, mnemo.bucket_of(d.id), d.id, $3, d.collection, d.context, d.session, d.key, '
-               'd.content, d.attributes, d.embedding, d.hdv::bit({bits}) '
+               'd.content, d.attributes, d.embedding, d.encoded, d.hdv::bit({bits}) '
         'from unnest($1) d join mnemo.open_segment s on s.tier = d.tier '
         'where not d.existed', p_into)
     using v_drafts, v_now, v_tenant;
 
+    perform mnemo.fold_pending(array(select distinct d.collection from unnest(v_drafts) d));
     perform mnemo.injection_point('remember.written');
     perform mnemo.publish_all('memory.write',
         array_agg(d.context order by d.ordinal), array_agg(d.id order by d.ordinal),

@@ -1,0 +1,57 @@
+-- Creates a collection; returns false when one of that name and the same definition is there, and
+-- raises MN002 when its definition differs. encoding: the weights of a composite that are not to be the defaults
+-- (mnemo.encoding); they are kept with the collection and never change, so that queries are encoded as its memories were.
+create or replace function mnemo.create_collection(
+    name                text,
+    dimension           integer default null,
+    seed                text default 'mnemo:projection',
+    bucket_rule         text default 'hypervector',
+    bind_context        boolean default false,
+    keep_embedding      boolean default true,
+    confidence_distance double precision default 500.0 / 16384,
+    encoder             text default 'composite',
+    encoding            jsonb default '{}'
+) returns boolean
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_there    mnemo.collection;
+    v_encoding jsonb := '{}';
+begin
+    if create_collection.encoder = 'composite' then
+        v_encoding := mnemo.encoding(create_collection.encoding);
+    elsif create_collection.encoding <> '{}' then
+        raise exception 'encoder % takes no weights', coalesce(quote_literal(create_collection.encoder), 'null') using errcode = 'MN002';
+    end if;
+    insert into mnemo.collection
+        (name, dimension, seed, bucket_rule, bind_context, keep_embedding, confidence_distance, encoder, encoding, created_at)
+    values (create_collection.name, create_collection.dimension, create_collection.seed,
+            create_collection.bucket_rule, create_collection.bind_context, create_collection.keep_embedding,
+            create_collection.confidence_distance, create_collection.encoder, v_encoding, mnemo.now())
+    on conflict (name) do nothing;
+    if found then
+        return true;
+    end if;
+    v_there := mnemo.collection(create_collection.name);
+    if (v_there.dimension, v_there.seed, v_there.bucket_rule, v_there.bind_context, v_there.keep_embedding,
+        v_there.confidence_distance, v_there.encoder, v_there.encoding)
+       is distinct from
+       (coalesce(create_collection.dimension, v_there.dimension), create_collection.seed,
+        create_collection.bucket_rule, create_collection.bind_context, create_collection.keep_embedding,
+        create_collection.confidence_distance, create_collection.encoder,
+        -- Weights not named are whatever the collection has.
+        v_there.encoding || create_collection.encoding
+        || case when create_collection.encoding ? 'query' then jsonb_build_object('query', (v_there.encoding -> 'query') || (create_collection.encoding -> 'query')) else '{}' end)
+    then
+        raise exception 'collection % exists with another definition', quote_literal(create_collection.name)
+            using errcode = 'MN002';
+    end if;
+    return false;
+exception
+    when check_violation or not_null_violation then
+        raise exception 'invalid definition of collection %', coalesce(quote_literal(create_collection.name), 'null')
+            using errcode = 'MN002', detail = sqlerrm;
+end
+$$;
