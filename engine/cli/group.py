@@ -19,6 +19,7 @@ SUMMARIES = {
     "migrate": "Install Mnemo in a database, or bring it up to date.",
     "ingest": "Store the rows of a file.",
     "recall": "Find the memories nearest to a text, a hypervector or an embedding.",
+    "eval": "Measure how well questions find their answers, beside cosine, BM25 and both.",
     "stats": "Show what each tier holds, the jobs, the event bus and the policies.",
     "top": "Watch tiers, jobs and the event bus.",
     "cost": "Show what the memories cost a month.",

@@ -65,7 +65,7 @@ class Pool(AsyncConnectionPool[Connection]):
         await connection.close()
 
 
-def make_pool(dsn: str, settings: Settings) -> Pool:
+def make_pool(dsn: str, settings: Settings, kind: type[Pool] = Pool) -> Pool:
     """Return a pool, not yet open, whose connections autocommit."""
     session: dict[str, str] = {
         "mnemo.tenant": settings.tenant,
@@ -84,7 +84,7 @@ def make_pool(dsn: str, settings: Settings) -> Pool:
         "autocommit": True,
         "connect_timeout": max(2, int(settings.pool.timeout_seconds)),
     }
-    pool = Pool(
+    pool = kind(
         dsn,
         kwargs=keywords,
         min_size=settings.pool.min_size,
