@@ -126,7 +126,9 @@ class _Progress(IngestProgress):
     show_envvar=True,
     help="Only N of the questions, drawn at random.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_envvar=True, help="Of what is drawn at random.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_envvar=True, help="Of what is drawn at random."
+)
 @click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @click.option(
     "--plot",

@@ -47,6 +47,7 @@ class Corpus:
         self.contexts: dict[str | None, Places] = {}
         self.embeddings: NDArray[np.float32] | None = None
         self._places: dict[str, int] = {}
+        self._place_of: dict[UUID, int] = {}
         self._context_of: list[str | None] = []
         self._matching: dict[str, Places] = {}
 
@@ -64,6 +65,7 @@ class Corpus:
         for place, row in enumerate(await corpus._rows({})):
             id_, key, context, content, kept = row
             corpus.ids.append(id_)
+            corpus._place_of[id_] = place
             corpus.contents.append(content)
             corpus._context_of.append(context)
             if key is not None:
@@ -96,11 +98,12 @@ class Corpus:
         for question in questions:
             self._check_embedding(question)
             candidates = await self._candidates(question)
-            there = set(candidates.tolist())
-            answers = [self._places[key] for key in question.keys if self._places.get(key) in there]
+            answers = [
+                self._places[key] for key in question.keys if _holds(candidates, self._places.get(key))
+            ]
             if len(answers) < len(question.keys):
                 if missing == "stop":
-                    raise InvalidArgument(self._absence(question, there))
+                    raise InvalidArgument(self._absence(question, candidates))
                 ignored += len(question.keys) - len(answers)
             if answers:
                 tasks.append(Task(question, frozenset(self.ids[place] for place in answers), candidates))
@@ -131,14 +134,14 @@ class Corpus:
             return candidates
         name = json.dumps(question.where, sort_keys=True)
         if name not in self._matching:
-            place = {id_: place for place, id_ in enumerate(self.ids)}
             with question.named():
                 rows = await self._rows(question.where)
-            self._matching[name] = np.array([place[row[0]] for row in rows if row[0] in place], np.intp)
+            found = [self._place_of[row[0]] for row in rows if row[0] in self._place_of]
+            self._matching[name] = np.array(found, np.intp)
         return np.intersect1d(candidates, self._matching[name])
 
-    def _absence(self, question: Question, candidates: set[int]) -> str:
-        key = next(key for key in question.keys if self._places.get(key) not in candidates)
+    def _absence(self, question: Question, candidates: Places) -> str:
+        key = next(key for key in question.keys if not _holds(candidates, self._places.get(key)))
         place = self._places.get(key)
         if place is None:
             reason = f"there is no memory with key {key!r} in collection '{self.collection}'"
@@ -162,3 +165,11 @@ class Corpus:
                     rows += page
                     if len(page) < _PAGE:
                         return rows
+
+
+def _holds(candidates: Places, place: int | None) -> bool:
+    """Whether a place is among candidates, which are in order."""
+    if place is None:
+        return False
+    at = int(np.searchsorted(candidates, place))
+    return at < len(candidates) and int(candidates[at]) == place
