@@ -25,7 +25,7 @@ begin
         new.id := mnemo.remember(
             new.content, hdv => new.hdv, context => new.context, session => new.session, occurred_at => new.occurred_at,
             attributes => coalesce(new.attributes, '{}'), key => new.key, collection => coalesce(new.collection, 'memories'),
-            importance => coalesce(new.strength, 0.8), tier => coalesce(new.tier, 'hot'), pinned => coalesce(new.pinned, false));
+            importance => new.strength, tier => coalesce(new.tier, 'hot'), pinned => coalesce(new.pinned, false));
     else
         select c.name into v_refused
         from jsonb_each(to_jsonb(old) - array['attributes', 'tier', 'pinned', 'strength']) as o (name, value)
