@@ -3,19 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import sha256
 from math import isqrt
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.encoders.symbols import SymbolTable
 from engine.encoders.text import check_text, tokens
 from engine.errors import InvalidArgument
-from engine.hypervector import Hypervectors, bundle, random_hypervector
+from engine.hypervector import Hypervectors, bundle
 from engine.hypervector.algebra import check_bits
 
-_ROOTS = 4
 _TABLE_BYTES = 64 << 20
 # Longer texts are summed component by component, in tiles: slower by the symbol, but in bounded memory.
 _MOST_SYMBOLS = 4_096
@@ -34,15 +33,8 @@ class LexicalEncoder:
 
     def __init__(self, bits: int = 16_384) -> None:
         self.bits = check_bits(bits)
-        roots = (random_hypervector(f"mnemo:lexical:{self.version}:{k}", bits) for k in range(_ROOTS))
-        self._windows = [
-            np.lib.stride_tricks.sliding_window_view(np.concatenate([root, root]), bits // 8)
-            for root in roots
-        ]
-        capacity = max(2 * _MOST_SYMBOLS, _TABLE_BYTES // (bits // 8))
+        self._symbols = SymbolTable(bits, max(2 * _MOST_SYMBOLS, _TABLE_BYTES // (bits // 8)))
         self._lock = Lock()
-        self._known: dict[str, int] = {}
-        self._table = np.empty((capacity, bits // 8), np.uint8)
 
     def encode(self, batch: Sequence[str], /) -> Hypervectors:
         """Return `uint8[n, D / 8]` for n texts.
@@ -62,37 +54,16 @@ class LexicalEncoder:
     def _bundle(self, names: list[str], weights: NDArray[np.int64]) -> Hypervectors:
         if len(names) > _MOST_SYMBOLS:
             return self._count(names, weights)
-        bundled = bundle(self._rows(names), weights)
+        with self._lock:
+            rows = self._symbols.rows(names)
+        bundled = bundle(rows, weights)
         assert bundled is not None
         return bundled
-
-    def _rows(self, names: list[str]) -> Hypervectors:
-        with self._lock:
-            known = self._known
-            if len(known) + len(names) > len(self._table):
-                known.clear()
-            new = [name for name in names if name not in known]
-            if new:
-                start, stop = len(known), len(known) + len(new)
-                # The table first: an interrupt between the two must not leave a name without its vector.
-                self._table[start:stop] = self._symbols(new)
-                known.update(zip(new, range(start, stop), strict=True))
-            rows = [known[name] for name in names]
-            return self._table.take(rows, axis=0)
-
-    def _symbols(self, names: list[str]) -> Hypervectors:
-        digests = np.frombuffer(b"".join(sha256(name.encode()).digest() for name in names), np.uint8)
-        parts = digests.reshape(-1, 32)[:, : 3 * _ROOTS].reshape(-1, _ROOTS, 3).astype(np.intp)
-        offsets = ((parts[..., 0] << 16) | (parts[..., 1] << 8) | parts[..., 2]) % (self.bits // 8)
-        made: Hypervectors = self._windows[0][offsets[:, 0]]
-        for k in range(1, _ROOTS):
-            made ^= self._windows[k][offsets[:, k]]
-        return made
 
     def _count(self, names: list[str], weights: NDArray[np.int64]) -> Hypervectors:
         ones = np.zeros(self.bits, np.int64)
         for start in range(0, len(names), _TILE):
-            tile = np.unpackbits(self._symbols(names[start : start + _TILE]), axis=1).astype(np.float32)
+            tile = np.unpackbits(self._symbols.make(names[start : start + _TILE]), axis=1).astype(np.float32)
             # A tile's sum stays far below 2^24, so float32 holds it exactly, and is a matrix product.
             ones += (weights[start : start + _TILE].astype(np.float32) @ tile).astype(np.int64)
         return np.packbits(2 * ones > weights.sum())

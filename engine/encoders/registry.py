@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from engine.encoders.composite import CompositeEncoder
 from engine.encoders.lexical import LexicalEncoder
 from engine.encoders.projection import ProjectionEncoder
 from engine.encoders.protocol import Encoder
@@ -40,6 +41,7 @@ def encoder_names() -> list[str]:
     return sorted(_FACTORIES)
 
 
+register_encoder(CompositeEncoder.name, CompositeEncoder)
 register_encoder(LexicalEncoder.name, LexicalEncoder)
 register_encoder(ProjectionEncoder.name, ProjectionEncoder)
 register_encoder(SentenceTransformersEncoder.name, SentenceTransformersEncoder)

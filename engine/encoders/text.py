@@ -14,6 +14,9 @@ _UNKNOWN = re.compile(f"[^{characters.KEPT}]+")
 _STACKED = re.compile(f"[{characters.STACKING}]{{8,}}")
 _ASCII_TOKEN = re.compile("[a-z0-9]+")
 _TOKEN = re.compile(f"([{characters.CONTINUOUS}]+)|[{characters.SYMBOL}]|[{characters.WORD}]+")
+_BETWEEN = re.compile(f"[^{characters.WORD}{characters.CONTINUOUS}{characters.SYMBOL}]+")
+_APART = re.compile(f"[{characters.CONTINUOUS}]+|[{characters.SYMBOL}]")
+_ASCII_BETWEEN = re.compile("[^a-z0-9]+")
 _RAW = re.compile(f"[^{characters.SPACE}]+")
 
 
@@ -65,6 +68,14 @@ def tokens(text: str) -> tuple[Counter[str], Counter[str]]:
     if len(folded) > PIECE:
         words = [piece for word in words for piece in _pieces(word)]
     return Counter(words), Counter(pairs)
+
+
+def spaced(text: str) -> str:
+    """Return the text folded, one space before, between and after its words: see `mnemo.spaced_text`."""
+    folded = f" {fold(text)} "
+    if folded.isascii():
+        return _ASCII_BETWEEN.sub(" ", folded)
+    return _APART.sub(r" \g<0> ", _BETWEEN.sub(" ", folded))
 
 
 def _pairs(run: str) -> list[str]:

@@ -80,6 +80,11 @@ def _packed(seed: str, dimension: int, bits: int) -> Hypervectors:
 
 @lru_cache(maxsize=2)
 def _signs(seed: str, dimension: int, bits: int, left: int, right: int) -> NDArray[np.float32]:
+    return sign_columns(seed, dimension, bits, left, right)
+
+
+def sign_columns(seed: str, dimension: int, bits: int, left: int, right: int) -> NDArray[np.float32]:
+    """Return float32[dimension, right - left]: each r[j] of `project` as +1 and -1, in those components."""
     packed = _packed(seed, dimension, bits)[:, left // 8 : right // 8]
     signs = np.unpackbits(packed, axis=1).astype(np.float32)
     signs *= 2.0

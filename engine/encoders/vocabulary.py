@@ -1,0 +1,123 @@
+"""The hypervectors of words: weighted sums of the symbols of their parts, kept as counts a byte each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.encoders.symbols import SymbolTable
+from engine.encoders.weights import Encoding, Integers, Words
+from engine.hypervector.algebra import check_bits
+
+TILE = 4_096
+_TABLE_BYTES = 48 << 20
+_SYMBOL_BYTES = 16 << 20
+_PAIR = "\0"
+_SYMBOLS = 256
+_WORDS = 64
+
+
+class Vocabulary:
+    """Word hypervectors as b of |word| = 2 b - total: a sum of weights where a part's component is 1.
+
+    Kept in tiles of TILE components, the least used of them going first. Not for several threads.
+    """
+
+    def __init__(self, bits: int, encoding: Encoding) -> None:
+        self.bits = check_bits(bits)
+        self._encoding = encoding
+        self._symbols = SymbolTable(bits, max(1_024, _SYMBOL_BYTES // (bits // 8)))
+        kind = np.uint8 if encoding.word + encoding.prefix + 64 * encoding.gram < 256 else np.uint16
+        self.capacity = _TABLE_BYTES // (bits * kind().itemsize)
+        self.longest = self.capacity // 8
+        """Words of a text, at most, that `slots` is for; see `long_text`."""
+        self._tiles = [
+            np.empty((self.capacity, min(TILE, bits - left)), kind) for left in range(0, bits, TILE)
+        ]
+        self._totals = np.zeros(self.capacity, np.int64)
+        self._known: dict[str, int] = {}
+
+    @staticmethod
+    def keys(text: Words) -> tuple[str, ...]:
+        """Return the names of the words of a text here: a pair of characters is not the word of these."""
+        words = len(text.terms) - text.pairs
+        if not text.pairs:
+            return text.terms
+        return (*text.terms[:words], *(_PAIR + pair for pair in text.terms[words:]))
+
+    def greatest(self, text: Words) -> int:
+        """Return what no component of the hypervector of any word of the text exceeds."""
+        how = self._encoding
+        return how.word + how.prefix + how.gram * max(map(len, text.terms), default=0)
+
+    def slots(self, keys: Sequence[str]) -> tuple[NDArray[np.intp], Integers]:
+        """Return where the words stand in the tiles and the total of each; good until the next call.
+
+        There may be `capacity` different ones.
+        """
+        known = self._known
+        missing = [key for key in dict.fromkeys(keys) if key not in known]
+        for key in keys:
+            if key in known:
+                known[key] = known.pop(key)
+        for start in range(0, len(missing), _WORDS):
+            some = missing[start : start + _WORDS]
+            slots = [
+                len(known) + at if len(known) + at < self.capacity else known.pop(next(iter(known)))
+                for at in range(len(some))
+            ]
+            self._fill(slots, some)
+            known.update(zip(some, slots, strict=True))
+        places = np.array([known[key] for key in keys], np.intp)
+        return places, self._totals[places]
+
+    def tile(self, place: int) -> NDArray[np.uint8 | np.uint16]:
+        """Return the table of one tile, [capacity, at most TILE]."""
+        return self._tiles[place]
+
+    def long_text(self, keys: Sequence[str], weights: Integers) -> Integers:
+        """Return the weighted sum int64[D] of the hypervectors of words, without keeping any."""
+        summed: dict[str, int] = {}
+        for key, weight in zip(keys, weights.tolist(), strict=True):
+            for name, part in self._parts(key):
+                summed[name] = summed.get(name, 0) + weight * part
+        names = list(summed)
+        values = np.array(list(summed.values()), np.int64)
+        ones = np.zeros(self.bits, np.float64)
+        for start in range(0, len(names), _SYMBOLS):
+            tile = np.unpackbits(self._symbols.make(names[start : start + _SYMBOLS]), axis=1)
+            ones += values[start : start + _SYMBOLS].astype(np.float64) @ tile.astype(np.float64)
+        return 2 * ones.astype(np.int64) - int(values.sum())
+
+    def _fill(self, slots: Sequence[int], keys: Sequence[str]) -> None:
+        parts = [self._parts(key) for key in keys]
+        vectors = self._symbols.rows([name for each in parts for name, _ in each])
+        kind = self._tiles[0].dtype.type
+        start = 0
+        for slot, each in zip(slots, parts, strict=True):
+            bits = np.unpackbits(vectors[start : start + len(each)], axis=1)
+            start += len(each)
+            counted = bits[0] * kind(each[0][1])
+            inside = 1
+            if len(each) > 1 and each[1][0][0] == "p":
+                counted += bits[1] * kind(each[1][1])
+                inside = 2
+            if inside < len(each):
+                counted += np.add.reduce(bits[inside:], axis=0, dtype=kind) * kind(each[inside][1])
+            for place, tile in enumerate(self._tiles):
+                tile[slot] = counted[place * TILE : (place + 1) * TILE]
+            self._totals[slot] = sum(weight for _, weight in each)
+
+    def _parts(self, key: str) -> list[tuple[str, int]]:
+        """Return the symbols of a word and their weights: itself, its beginning, its letters in threes."""
+        how = self._encoding
+        if key[0] == _PAIR:
+            pair = key[1:]
+            return [("w:" + pair, how.word), *((f"g:{letter}", how.gram) for letter in pair if how.gram)]
+        parts = [("w:" + key, how.word)]
+        if len(key) >= how.prefix_length and how.prefix:
+            parts.append(("p:" + key[: how.prefix_length], how.prefix))
+        if len(key) >= 3 and how.gram:
+            padded = f" {key} "
+            parts += [("g:" + padded[at : at + 3], how.gram) for at in range(len(key))]
+        return parts
