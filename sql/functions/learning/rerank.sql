@@ -1,4 +1,5 @@
--- Hits of mnemo.search ranked anew: score = similarity + prediction_weight * prediction + strength_weight * strength.
+-- Hits ranked by what is learned: prediction_weight * prediction and strength_weight * strength are added to the score and
+-- the score_terms that they bring.
 -- The context is the one asked in, else the one that all hits share; without one, or where nothing is predicted and
 -- strength counts for nothing, the hits stay as they are. Predicted memories that match but were not among the k
 -- nearest compete too. shared: the context, null without one.
@@ -59,8 +60,10 @@ begin
     end if;
     hits := array(
         select row(c.memory_id, c.key, c.tier, c.distance, c.similarity,
-                   c.similarity + c.prediction + c.strength, c.content, c.attributes, c.created_at,
-                   jsonb_build_object('similarity', c.similarity, 'prediction', c.prediction, 'strength', c.strength))::mnemo.hit
+                   c.score + c.prediction + c.strength, c.content, c.attributes, c.created_at,
+                   c.score_terms || jsonb_build_object(
+                       'prediction', c.prediction,
+                       'strength', c.strength + coalesce((c.score_terms ->> 'strength')::double precision, 0)))::mnemo.hit
         from (select f.*, v_prediction * coalesce(p.prediction, 0) as prediction,
                      case when v_strength > 0 then
                          v_strength * coalesce((select mnemo.strength_at(a.ltp, a.ltp_at, v_now, v_half_life)
@@ -68,17 +71,19 @@ begin
                                                 where a.bucket = mnemo.bucket_of(f.memory_id) and a.id = f.memory_id), 0)
                          else 0
                      end as strength
-              from (select h.memory_id, h.key, h.tier, h.distance, h.similarity, h.content, h.attributes, h.created_at
+              from (select h.memory_id, h.key, h.tier, h.distance, h.similarity, h.score, h.content, h.attributes, h.created_at,
+                           h.score_terms
                     from unnest(p_hits) as h
                     union all
-                    select m.id, m.key, mnemo.tier_of_segment(m.segment), d.distance, 1 - d.distance::double precision / {bits},
-                           m.content, m.attributes, m.created_at
+                    select m.id, m.key, mnemo.tier_of_segment(m.segment), d.distance, d.similarity, d.similarity,
+                           m.content, m.attributes, m.created_at, jsonb_build_object('similarity', d.similarity)
                     from mnemo.read_memories(v_more, v_tiers) as m
-                    cross join lateral (select mnemo.hamming(m.hdv, p_query) as distance) as d
+                    cross join lateral (select mnemo.hamming(m.hdv, p_query) as distance) as h
+                    cross join lateral (select h.distance, 1 - h.distance::double precision / {bits} as similarity) as d
                     where m.tenant = v_tenant and m.collection = p_collection and m.context = shared
                       and (v_path is null or m.attributes @@ v_path)) as f
               left join unnest(v_ids, v_values) as p (id, prediction) on p.id = f.memory_id) as c
-        order by c.similarity + c.prediction + c.strength desc, c.distance, c.memory_id
+        order by c.score + c.prediction + c.strength desc, c.distance, c.memory_id
         limit p_k);
 end
 $$;

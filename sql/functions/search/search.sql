@@ -35,56 +35,12 @@ set enable_mergejoin = off
 as $$
 #variable_conflict use_variable
 declare
-    v_tenant    text := mnemo.tenant();
-    v_path      jsonpath;
-    v_confident integer;
-    v_count     integer;
-    v_tier      text;
-    v_found     mnemo.candidate[];
-    v_nearest   mnemo.candidate[] := '{}';
+    v_nearest mnemo.candidate[];
 begin
-    if query is null or length(query) <> {bits} then
-        raise exception 'hypervector has % bits, this database stores {bits}', coalesce(length(query)::text, 'no')
-            using errcode = 'MN001';
-    end if;
     if k is null or k not between 1 and 4096 then
         raise exception 'k must be between 1 and 4096, not %', coalesce(k::text, 'null') using errcode = 'MN002';
     end if;
-    select floor(c.confidence_distance * {bits}) into v_confident from mnemo.collection c where c.name = search.collection;
-    if not found then
-        perform mnemo.collection(search.collection);
-    end if;
-    if search.filter <> '{}' then
-        v_path := mnemo.filter_jsonpath(search.filter);
-    end if;
-    v_count := greatest(mnemo.ef_search(), 2 * k);
-
-    foreach v_tier in array array['hot', 'warm', 'cold'] loop
-        begin
-            -- mnemo.memory is locked here, before any partition, as everyone does: the end of a bulk load locks it first.
-            if v_tier = 'warm' then
-                continue when not exists (select from mnemo.memory m where m.segment < 2 and m.segment <> 0);
-            elsif v_tier = 'cold' then
-                continue when not exists (select from mnemo.memory m where m.segment > 1);
-            end if;
-            v_found := mnemo.nearest_in_tier(query, v_tier, v_tenant, search.collection, search.context,
-                                             coalesce(search.filter, '{}'), v_path, coalesce(search.exact, false), v_count, k);
-        exception when system_error or data_corrupted or index_corrupted or insufficient_privilege then
-            perform mnemo.warn_unreachable(v_tier, sqlstate, sqlerrm);
-            continue;
-        end;
-        if v_nearest = '{}' then
-            v_nearest := v_found;
-        else
-            v_nearest := array(
-                select row(n.*)::mnemo.candidate
-                from unnest(v_nearest || v_found) as n
-                order by n.distance, n.id
-                limit k);
-        end if;
-        exit when not coalesce(search.exact, false) and cardinality(v_nearest) = k and v_nearest[k].distance <= v_confident;
-    end loop;
-
+    v_nearest := mnemo.nearest(query, k, k, search.collection, search.context, search.filter, search.exact);
     begin
         -- Materialized, so that either all rows are returned or none.
         return query
