@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, get_args
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.database.parameters import PackedBits
 from engine.database.staging import Draft
-from engine.encoders import LexicalEncoder
+from engine.encoders import LexicalEncoder, Words
 from engine.errors import InvalidArgument, InvalidEmbedding, InvalidHypervector, UnknownTier
 from engine.hypervector import bind, project, quantise, random_hypervector
 from engine.memory import Collection, Memory, Tier
@@ -22,77 +23,83 @@ Hypervector = NDArray[np.uint8]
 NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
-@lru_cache(maxsize=4)
-def _lexical(bits: int) -> LexicalEncoder:
-    return LexicalEncoder(bits)
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch of memories of one collection, checked.
+
+    `hdvs` is uint8[n, D / 8], of which the rows `wanted` are still to be made: those of composites, which
+    need what the database knows; see `engine.composing`. `quantised` is by the places of memories, `words` is
+    empty where the collection has no use for them. `made`: the rows made of texts here.
+    """
+
+    memories: Sequence[Memory]
+    collection: Collection
+    attributes: list[dict[str, Any]]
+    hdvs: NDArray[np.uint8]
+    wanted: list[int]
+    made: frozenset[int]
+    quantised: dict[int, NDArray[np.int8]]
+    words: list[Words]
 
 
-def drafts_of(
-    memories: Sequence[Memory], collection: Collection, bits: int, importance: float
-) -> list[Draft]:
-    """Return what to stage for memories of one collection, encoded as one batch.
+def prepare(memories: Sequence[Memory], collection: Collection, bits: int) -> Prepared:
+    """Check memories of one collection, and do of their encoding what needs no database.
 
     Raises:
         InvalidArgument, InvalidHypervector, InvalidEmbedding: naming the memory by its place and key.
     """
     for place, memory in enumerate(memories):
         _check(place, memory)
+    attributes = [_attributes(memory.attributes, _name(i, memory)) for i, memory in enumerate(memories)]
     hdvs = np.zeros((len(memories), bits // 8), np.uint8)
-    kept: dict[int, bytes] = {}
-    given = [i for i, m in enumerate(memories) if m.hdv is not None]
     embedded = [i for i, m in enumerate(memories) if m.embedding is not None]
-    projected = [i for i in embedded if memories[i].hdv is None]
-    lexical = [i for i, m in enumerate(memories) if m.hdv is None and m.embedding is None]
-    for i in given:
-        hdvs[i] = check_hypervector(memories[i].hdv, bits, _name(i, memories[i]))
-    vectors = {i: _embedding(memories[i], collection, _name(i, memories[i])) for i in embedded}
+    unmade = [i for i, m in enumerate(memories) if m.hdv is None]
+    for i, memory in enumerate(memories):
+        if memory.hdv is not None:
+            hdvs[i] = check_hypervector(memory.hdv, bits, _name(i, memory))
+    vectors = {i: check_embedding(memories[i].embedding, collection, _name(i, memories[i])) for i in embedded}
+    quantised = (
+        dict(zip(embedded, quantise(np.stack(list(vectors.values()))), strict=True)) if vectors else {}
+    )
+    if collection.encoder == "composite":
+        words = [Words.of(memory.content) for memory in memories]
+        return Prepared(memories, collection, attributes, hdvs, unmade, frozenset(), quantised, words)
+    projected = [i for i in unmade if i in vectors]
+    lexical = [i for i in unmade if i not in vectors]
     if projected:
         hdvs[projected] = project(np.stack([vectors[i] for i in projected]), collection.seed, bits)
-    if collection.keep_embedding:
-        kept = {i: quantise(vector).tobytes() for i, vector in vectors.items()}
     if lexical:
-        hdvs[lexical] = _encode_texts([memories[i].content for i in lexical], bits)
-    if collection.bind_context:
-        for i in (*projected, *lexical):
-            hdvs[i] = _bound(hdvs[i], memories[i].context, bits)
+        hdvs[lexical] = encode_texts([memories[i].content for i in lexical], bits)
+    for i in unmade:
+        hdvs[i] = bound(hdvs[i], collection, memories[i].context)
+    return Prepared(memories, collection, attributes, hdvs, [], frozenset(lexical), quantised, [])
+
+
+def drafts_of(prepared: Prepared, importance: float) -> list[Draft]:
+    """Return what to stage, once all hypervectors are there; `importance`: of what names none."""
+    collection, words = prepared.collection, prepared.words
+    made = prepared.made.union(prepared.wanted)
     return [
         Draft(
             content=memory.content,
-            hdv=PackedBits.of(hdvs[i]),
-            embedding=kept.get(i),
+            hdv=PackedBits.of(prepared.hdvs[i]),
+            embedding=_kept(prepared, i),
             context=memory.context,
             session=memory.session,
             occurred_at=memory.occurred_at,
-            attributes=_attributes(memory.attributes, _name(i, memory)),
+            attributes=prepared.attributes[i],
             key=memory.key,
             collection=collection.name,
             importance=importance if memory.importance is None else float(memory.importance),
             tier=memory.tier,
             pinned=memory.pinned,
+            encoded="w" if i in made else "g",
+            # Only composites count words; an empty list is counted, too.
+            terms=list(words[i].terms) if words else [],
+            words=words[i].count if words else 0,
         )
-        for i, memory in enumerate(memories)
+        for i, memory in enumerate(prepared.memories)
     ]
-
-
-def encode_query(
-    query: str | ArrayLike | None,
-    embedding: ArrayLike | None,
-    collection: Collection,
-    context: str | None,
-    bits: int,
-) -> Hypervector:
-    """Return the hypervector of a query: itself, else the projected embedding, else the text."""
-    if query is not None and not isinstance(query, str):
-        return check_hypervector(query, bits, "the query")
-    if embedding is not None:
-        vector = _vector(embedding, collection, "the query")
-        return _bound(
-            project(vector, collection.seed, bits), context if collection.bind_context else None, bits
-        )
-    if query is None or not query.strip():
-        raise InvalidArgument("the query is empty: give a text, an embedding or a hypervector")
-    hdv = _encode_texts([query], bits)[0]
-    return _bound(hdv, context if collection.bind_context else None, bits)
 
 
 def check_hypervector(value: ArrayLike | None, bits: int, name: str) -> Hypervector:
@@ -106,6 +113,18 @@ def check_hypervector(value: ArrayLike | None, bits: int, name: str) -> Hypervec
     return array
 
 
+def encode_texts(texts: Sequence[str], bits: int) -> NDArray[np.uint8]:
+    """Return `uint8[n, D / 8]` as the lexical encoder makes it."""
+    return _lexical(bits).encode(texts)
+
+
+def bound(hdv: Hypervector, collection: Collection, context: str | None) -> Hypervector:
+    """Return a hypervector bound with its context, where the collection does that."""
+    if context is None or not collection.bind_context:
+        return hdv
+    return bind(hdv, random_hypervector("context:" + context, 8 * hdv.size))
+
+
 def dimension_of(memories: Sequence[Memory]) -> int | None:
     """Return the dimension of the first embedding among the memories."""
     for memory in memories:
@@ -114,20 +133,8 @@ def dimension_of(memories: Sequence[Memory]) -> int | None:
     return None
 
 
-def _bound(hdv: Hypervector, context: str | None, bits: int) -> Hypervector:
-    return hdv if context is None else bind(hdv, random_hypervector("context:" + context, bits))
-
-
-def _encode_texts(texts: Sequence[str], bits: int) -> NDArray[np.uint8]:
-    return _lexical(bits).encode(texts)
-
-
-def _embedding(memory: Memory, collection: Collection, name: str) -> NDArray[np.float32]:
-    assert memory.embedding is not None
-    return _vector(memory.embedding, collection, name)
-
-
-def _vector(embedding: ArrayLike, collection: Collection, name: str) -> NDArray[np.float32]:
+def check_embedding(embedding: ArrayLike | None, collection: Collection, name: str) -> NDArray[np.float32]:
+    """Return float32[d], or raise InvalidEmbedding."""
     try:
         vector = np.asarray(embedding, np.float32)
     except (TypeError, ValueError) as error:
@@ -144,6 +151,16 @@ def _vector(embedding: ArrayLike, collection: Collection, name: str) -> NDArray[
     if not vector.any():
         raise InvalidEmbedding(f"embedding of {name} is all zero: it points nowhere")
     return vector
+
+
+def _kept(prepared: Prepared, place: int) -> bytes | None:
+    quantised = prepared.quantised.get(place) if prepared.collection.keep_embedding else None
+    return None if quantised is None else quantised.tobytes()
+
+
+@lru_cache(maxsize=4)
+def _lexical(bits: int) -> LexicalEncoder:
+    return LexicalEncoder(bits)
 
 
 def _attributes(attributes: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -23,10 +23,11 @@ _NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 class Memory:
     """A memory to be stored.
 
-    Its hypervector is `hdv` (uint8[D/8]) where given, else the projected `embedding` (float32[d]), else its
-    encoded text. A `key` names it within its collection: used again, it keeps its id and takes the new
-    content. `context` is what belongs together, `session` divides it, `occurred_at` (with a time zone)
-    orders it. `importance` is its strength at birth, 0 to 1; None takes the configured one.
+    Its hypervector is `hdv` (uint8[D/8]) where given, else made of its text, its `embedding` (float32[d]) and
+    the memories before it in its session, as its collection encodes. A `key` names it within its collection:
+    used again, it keeps its id and takes the new content. `context` is what belongs together, `session`
+    divides it, `occurred_at` (with a time zone) orders it. `importance` is its strength at birth, 0 to 1;
+    None takes the configured one.
     """
 
     content: str
@@ -83,7 +84,8 @@ class Recall(Sequence[Hit]):
 
     `latency_ms`: from asking to having all hits, encoding included. `confident`: k hits came back, each
     within the collection's confidence distance, so that slower tiers were only asked by an exact search.
-    `unreachable`: tiers that could not be read, whose memories are missing here.
+    `unreachable`: tiers that could not be read, whose memories are missing here. `words_only`: the query came
+    without an embedding into a collection that has them, so that only its words and roles count.
     """
 
     hits: tuple[Hit, ...]
@@ -91,6 +93,7 @@ class Recall(Sequence[Hit]):
     confident: bool
     bits: int
     unreachable: tuple[str, ...] = ()
+    words_only: bool = False
 
     @property
     def unrelated(self) -> bool:
@@ -118,7 +121,10 @@ class Recall(Sequence[Hit]):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """How the memories of a collection become hypervectors; `dimension` is that of its embeddings."""
+    """How the memories of a collection become hypervectors; `dimension` is that of its embeddings.
+
+    `encoding` holds the weights of a composite (see mnemo.encoding), nothing for other encoders.
+    """
 
     name: str
     encoder: str
@@ -128,6 +134,7 @@ class Collection:
     bind_context: bool
     keep_embedding: bool
     confidence_distance: float
+    encoding: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,33 +5,26 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter, ValidationError
 
 from engine.config import Settings
 from engine.database.errors import translate_errors
-from engine.database.parameters import PackedBits
 from engine.database.pool import Pool, is_lost, make_pool
 from engine.database.unreachable import tiers_left_out
 from engine.doctor import Finding
-from engine.encoding import encode_query
 from engine.errors import InvalidArgument, TimedOut
 from engine.events.api import EventsApi
 from engine.memory import MAX_SCROLL, Collection, Hit, Memory, MemoryId, Recall, Record, Tier, TierStats
+from engine.questions import question, statement
 from engine.resilience import retried
 from engine.server import serve
 from engine.writing import Writer
 
-_HITS = (
-    "select memory_id, key, tier, distance, similarity, score, content, attributes, created_at, score_terms"
-    " from mnemo.{}(%s, k => %s, collection => %s::text, context => %s::text, filter => %s, exact => %s)"
-)
-_RECALL, _SEARCH = _HITS.format("recall"), _HITS.format("search")
 STATS = (
     "select tier, memories, pinned, mean_strength, heap_bytes, index_bytes, total_bytes, segments,"
     " capacity_rows, capacity_bytes, capacity_used, latency_target_ms, latency_ms, price_per_tb_month,"
@@ -122,6 +115,7 @@ class Mnemo(EventsApi):
         query: str | ArrayLike | None = None,
         *,
         embedding: ArrayLike | None = None,
+        roles: Mapping[str, Any] | None = None,
         k: int | None = None,
         collection: str = "memories",
         context: str | None = None,
@@ -130,19 +124,23 @@ class Mnemo(EventsApi):
     ) -> Recall:
         """Return the k memories with the best score for the query and note the access.
 
-        The score is the similarity, and with a context (that of the query, or the one all hits share) what
-        its last recalls predict as well; `exact` and the setting mnemo.learning = off leave that out.
+        The score is the similarity, with a text or an embedding the terms of the collection's second stage
+        (mnemo.ranking), and with a context (that of the query, or the one all hits share) what its last
+        recalls predict; `exact` and the setting mnemo.learning = off leave that last part out.
 
-        The query is a hypervector uint8[D/8], else `embedding` float32[d], else a text. `where` filters
+        The query is a hypervector uint8[D/8], or a text, its `embedding` float32[d], values of `roles` such
+        as {"speaker": "Ann"}, or several of these three; collections that are not composite take the
+        embedding before the text. `where` filters
         attributes with MongoDB's operators. `exact` compares every memory instead of asking the index.
         """
-        return await self._hits(_RECALL, query, embedding, k, collection, context, where, exact)
+        return await self._hits("recall", query, embedding, roles, k, collection, context, where, exact)
 
     async def search(
         self,
         query: str | ArrayLike | None = None,
         *,
         embedding: ArrayLike | None = None,
+        roles: Mapping[str, Any] | None = None,
         k: int | None = None,
         collection: str = "memories",
         context: str | None = None,
@@ -150,7 +148,7 @@ class Mnemo(EventsApi):
         exact: bool = False,
     ) -> Recall:
         """Do what `recall` does without noting the access: it writes nothing."""
-        return await self._hits(_SEARCH, query, embedding, k, collection, context, where, exact)
+        return await self._hits("search", query, embedding, roles, k, collection, context, where, exact)
 
     async def forget(self, memory_id: MemoryId) -> bool:
         """Forget a memory for good; False when there is none of that id."""
@@ -216,6 +214,8 @@ class Mnemo(EventsApi):
             "bind_context",
             "keep_embedding",
             "confidence_distance",
+            "encoder",
+            "encoding",
         )
         unknown = set(definition) - set(allowed)
         if unknown:
@@ -224,7 +224,9 @@ class Mnemo(EventsApi):
         arguments = "".join(f", {part} => %s" for part in named)
         return bool(
             await self._value(
-                f"select mnemo.create_collection(%s::text{arguments})", name, *(definition[p] for p in named)
+                f"select mnemo.create_collection(%s::text{arguments})",
+                name,
+                *(Jsonb(definition[p]) if p == "encoding" else definition[p] for p in named),
             )
         )
 
@@ -291,16 +293,17 @@ class Mnemo(EventsApi):
 
     async def _hits(
         self,
-        statement: str,
+        function: Literal["recall", "search"],
         query: str | ArrayLike | None,
         embedding: ArrayLike | None,
+        roles: Mapping[str, Any] | None,
         k: int | None,
         collection: str,
         context: str | None,
         where: Mapping[str, Any] | None,
         exact: bool,
     ) -> Recall:
-        asked = time.perf_counter()
+        started = time.perf_counter()
         wanted = self._settings.search.k if k is None else k
         if (
             not isinstance(wanted, int)
@@ -309,24 +312,24 @@ class Mnemo(EventsApi):
         ):
             raise InvalidArgument(f"k must be between 1 and {self._settings.search.max_k}, not {wanted!r}")
         how = await self._writer.collection(collection, embedding=embedding is not None)
-        hdv: NDArray[np.uint8] = encode_query(query, embedding, how, context, self.bits)
-        parameters = (PackedBits.of(hdv), wanted, collection, context, Jsonb(dict(where or {})), exact)
+        asked = question(query, embedding, roles, how, context, self.bits)
         limit_ms = self._settings.search.statement_timeout_ms
 
-        async def ask() -> tuple[tuple[Hit, ...], tuple[str, ...]]:
+        async def ask() -> tuple[tuple[Hit, ...], tuple[str, ...], bool]:
             async with (
                 self._pool.connection() as connection,
                 connection.cursor(row_factory=class_row(Hit)) as cursor,
             ):
                 with tiers_left_out(connection) as unreachable:
-                    await cursor.execute(statement, parameters)
-                return tuple(await cursor.fetchall()), tuple(unreachable)
+                    made = await statement(connection, asked, function, wanted, where, exact)
+                    await cursor.execute(made.sql, made.parameters)
+                return tuple(await cursor.fetchall()), tuple(unreachable), made.words_only
 
         try:
             with translate_errors():
                 async with asyncio.timeout(limit_ms / 1000 or None):
                     # Done twice, a recall counts one access too many at worst.
-                    hits, unreachable = await retried(
+                    hits, unreachable, words_only = await retried(
                         ask, is_lost, self._settings.resilience, self._pool.sleep
                     )
         except TimeoutError as error:
@@ -335,7 +338,8 @@ class Mnemo(EventsApi):
             ) from error
         bound = int(how.confidence_distance * self.bits)
         confident = len(hits) == wanted and max(hit.distance for hit in hits) <= bound
-        return Recall(hits, (time.perf_counter() - asked) * 1000, confident, self.bits, unreachable)
+        latency = (time.perf_counter() - started) * 1000
+        return Recall(hits, latency, confident, self.bits, unreachable, words_only)
 
 
 def _with(settings: Settings, dsn: str | None, data_dir: str | Path | None, tenant: str | None) -> Settings:

@@ -10,17 +10,18 @@ from typing import Any
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow, class_row
 
+from engine.composing import compose
 from engine.config import Settings
 from engine.database.errors import translate_errors
 from engine.database.pool import Pool
-from engine.database.staging import Draft, stage
-from engine.encoding import dimension_of, drafts_of
+from engine.database.staging import stage
+from engine.encoding import Prepared, dimension_of, drafts_of, prepare
 from engine.errors import InvalidArgument, MnemoError
 from engine.memory import Collection, Memory, MemoryId
 
 _COLLECTION = (
     "select name, encoder, encoder_version, dimension, seed, bind_context, keep_embedding,"
-    " confidence_distance from mnemo.collection(%s::text)"
+    " confidence_distance, encoding from mnemo.collection(%s::text)"
 )
 
 
@@ -40,7 +41,7 @@ class Portion:
 @dataclass(frozen=True, slots=True)
 class _Batch:
     portion: Portion
-    drafts: list[Draft]
+    prepared: Prepared
     collection: Collection
 
 
@@ -104,7 +105,7 @@ class Writer:
 
         Yields the ids of each. Raises IngestConflict where somebody else reads the same source.
         """
-        async with aclosing(self._encoded(portions, collection)) as batches:
+        async with aclosing(self._prepared(portions, collection)) as batches:
             async for batch in batches:
                 with translate_errors():
                     async with self._pool.connection() as connection, connection.transaction():
@@ -123,9 +124,11 @@ class Writer:
                 async with connection.transaction():
                     cursor = connection.cursor()
                     tier, into = None, None
-                    async with aclosing(self._encoded(portions, collection, how)) as batches:
+                    async with aclosing(self._prepared(portions, collection, how)) as batches:
                         async for batch in batches:
-                            tiers = {str(draft.tier) for draft in batch.drafts} | ({tier} if tier else set())
+                            tiers = {str(one.tier) for one in batch.portion.memories} | (
+                                {tier} if tier else set()
+                            )
                             if len(tiers) > 1:
                                 raise InvalidArgument(
                                     f"a bulk load fills one tier, not {' and '.join(sorted(tiers))}"
@@ -164,21 +167,21 @@ class Writer:
             raise InvalidArgument(f"batch_rows must be at least 1, not {rows}")
         return _batched(memories, rows)
 
-    async def _encoded(
+    async def _prepared(
         self, portions: Iterable[Portion], collection: str, how: Collection | None = None
     ) -> AsyncGenerator[_Batch]:
-        """Encode each portion while the one before it is being stored."""
+        """Prepare each portion while the one before it is being stored; composites need that one stored."""
         remaining = iter(portions)
-        ahead = asyncio.create_task(self._encode_next(remaining, collection, how))
+        ahead = asyncio.create_task(self._prepare_next(remaining, collection, how))
         try:
             while (batch := await ahead) is not None:
-                ahead = asyncio.create_task(self._encode_next(remaining, collection, how))
+                ahead = asyncio.create_task(self._prepare_next(remaining, collection, how))
                 yield batch
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    async def _encode_next(
+    async def _prepare_next(
         self, portions: Iterator[Portion], collection: str, how: Collection | None
     ) -> _Batch | None:
         portion = next(portions, None)
@@ -188,11 +191,9 @@ class Writer:
         how = how or await self.collection(collection, embedding=dimension is not None)
         if how.dimension is None:
             how = replace(how, dimension=dimension)
-        # Encoding is NumPy's work; the event loop goes on meanwhile.
-        drafts = await asyncio.to_thread(
-            drafts_of, portion.memories, how, self._bits, self._settings.lifecycle.importance
-        )
-        return _Batch(portion, drafts, how)
+        # Cutting words and encoding take a while; the event loop goes on meanwhile.
+        prepared = await asyncio.to_thread(prepare, portion.memories, how, self._bits)
+        return _Batch(portion, prepared, how)
 
     async def _store(
         self, cursor: AsyncCursor[TupleRow], batch: _Batch, source: str | None, into: str | None = None
@@ -204,11 +205,12 @@ class Writer:
                 "select mnemo.advance_ingest(%s, %s, %s, %s)",
                 (source, how.name, batch.portion.start, batch.portion.stop),
             )
-        if not batch.drafts:
+        if not batch.portion.memories:
             return []
         if how.dimension is not None:
             await cursor.execute("select mnemo.fix_dimension(%s, %s)", (how.name, how.dimension))
-        await stage(cursor, batch.drafts)
+        await compose(cursor, batch.prepared)
+        await stage(cursor, drafts_of(batch.prepared, self._settings.lifecycle.importance))
         await cursor.execute("select mnemo.remember_staged(coalesce(%s, 'mnemo.memory')::regclass)", (into,))
         ids: list[MemoryId] = _only(await cursor.fetchone())
         return ids

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
@@ -26,6 +26,10 @@ _COLUMNS = {
     "importance": "float8",
     "tier": "text",
     "pinned": "bool",
+    # A "char", which the driver cannot write: one byte, as the text is.
+    "encoded": "text",
+    "terms": "text[]",
+    "words": "int4",
 }
 _COPY = f"copy pg_temp.memory_staging ({', '.join(_COLUMNS)}) from stdin (format binary)"
 
@@ -46,6 +50,9 @@ class Draft:
     importance: float
     tier: Tier
     pinned: bool
+    encoded: Literal["g", "w"]
+    terms: list[str]
+    words: int
 
 
 async def stage(cursor: AsyncCursor[TupleRow], drafts: Iterable[Draft]) -> None:
@@ -69,5 +76,8 @@ async def stage(cursor: AsyncCursor[TupleRow], drafts: Iterable[Draft]) -> None:
                     draft.importance,
                     draft.tier,
                     draft.pinned,
+                    draft.encoded,
+                    draft.terms,
+                    draft.words,
                 )
             )

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from engine.encoders.products import Floats, multiply, signs
 from engine.encoders.vocabulary import TILE, Vocabulary
@@ -26,7 +26,7 @@ from engine.encoders.weights import (
     role_weights,
 )
 from engine.errors import InvalidArgument
-from engine.hypervector import Hypervectors, quantise, random_hypervector, tie_hypervector
+from engine.hypervector import Hypervectors, random_hypervector, tie_hypervector
 from engine.hypervector.algebra import check_bits
 
 # Up to here float32 holds every integer, so a sum of integers is exact in any order.
@@ -166,14 +166,14 @@ class CompositeEncoder:
 
     def encode_query(
         self,
-        text: str | None,
+        words: Words,
         statistics: Statistics,
         *,
         local: Statistics | None = None,
-        embedding: ArrayLike | None = None,
+        embedding: NDArray[np.int8] | None = None,
         roles: Mapping[str, Sequence[str]] | None = None,
     ) -> Hypervectors:
-        """Return `uint8[D / 8]` of a question: its words, its embedding float[d] and the values of roles.
+        """Return `uint8[D / 8]` of a question: its words, its embedding int8[d] and the values of roles.
 
         `local` is what is known of the words in the context asked in. Raises InvalidArgument where there is
         nothing to encode.
@@ -181,10 +181,8 @@ class CompositeEncoder:
         how = self.encoding
         scaled = {role: weight * how.query_roles // 256 for role, weight in how.roles.items()}
         unit = gcd(how.query_words, how.query_embedding, *scaled.values())
-        words = Words.of(text or "")
         weights = query_weights(words, statistics, local, how) * (how.query_words // unit)
-        quantised = None if embedding is None else quantise(embedding)
-        (meaning,) = _meanings([quantised], how.query_embedding // unit)
+        (meaning,) = _meanings([embedding], how.query_embedding // unit)
         lines = [self._line(words, weights, meaning)]
         terms = _Roles(lines, self._line, how, {role: weight // unit for role, weight in scaled.items()})
         hdv: Hypervectors = self._signs(lines, [[(0, 1, ""), *terms.terms(roles or {}, 1)]])[0]
@@ -200,7 +198,9 @@ class CompositeEncoder:
     def _signs(self, lines: list[_Line], sums: list[_Sum]) -> Hypervectors:
         for row, parts in enumerate(sums):
             if not any(lines[line].bound for line, _, _ in parts):
-                raise InvalidArgument(f"invalid text in row {row}: it is empty or nothing but space")
+                raise InvalidArgument(
+                    f"nothing to encode in row {row}: its text is empty or nothing but space"
+                )
         made = np.empty((len(sums), self.bits // 8), np.uint8)
         share = gcd(*(share for parts in sums for _, share, _ in parts))
         for rows, used in self._blocks(lines, sums):
