@@ -1,5 +1,6 @@
 -- Deletes the next rows of what is kept for prune_after_days only: moves, ended runs of jobs, telemetry, and what recall
--- learned and nobody renewed. At most {"rows": 10000} a call; returns how many, 0 when nothing is left.
+-- learned and nobody renewed; and hypervectors that have waited a day for a move that did not come.
+-- At most {"rows": 10000} a call; returns how many, 0 when nothing is left.
 -- Guaranteed: never a memory, its activity or its counts; never the last run of a job, or one that is open.
 create or replace function mnemo.prune_step(arguments jsonb default '{}') returns bigint
 language plpgsql volatile
@@ -30,6 +31,12 @@ begin
     if v_done = 0 then
         delete from mnemo.association s
         where s.ctid = any (array(select o.ctid from mnemo.association o where o.at < v_kept limit v_rows for update skip locked));
+        get diagnostics v_done = row_count;
+    end if;
+    if v_done = 0 then
+        delete from mnemo.pending_hypervector p
+        where p.ctid = any (array(
+            select o.ctid from mnemo.pending_hypervector o where o.made_at < mnemo.now() - interval '1 day' limit v_rows for update skip locked));
         get diagnostics v_done = row_count;
     end if;
     if v_done = 0 then

@@ -10,8 +10,10 @@
 -- and the step is done again later. So run it without statement_timeout, or a step too slow is repeated for ever.
 -- A job's deferred constraints are checked in its step: at the commit they would fail whoever runs the jobs. What it
 -- sets mnemo.tenant and mnemo.clock to ends with it. MN002 when a job runs jobs.
+-- Jobs of the function leaving_out, schema-qualified, are as if they were not due: their worker prepares something yet.
 create or replace function mnemo.run_job_step(
     worker text default null,
+    leaving_out text default null,
     out job text, out run bigint, out outcome text, out work bigint, out next_due_at timestamptz
 )
 language plpgsql volatile
@@ -35,7 +37,7 @@ begin
         raise exception 'job % cannot run jobs itself', quote_literal(current_setting('mnemo.job_at_work')) using errcode = 'MN002';
     end if;
     select j.* into v_job from mnemo.job j
-    where j.enabled and j.next_run_at <= mnemo.now()
+    where j.enabled and j.next_run_at <= mnemo.now() and j.function is distinct from run_job_step.leaving_out
     order by j.last_step_at nulls first, j.next_run_at, j.name
     limit 1 for no key update skip locked;
     if not found then
