@@ -28,6 +28,7 @@ as $$
         mnemo.doctor_autovacuum(),
         mnemo.doctor_dead_rows(),
         mnemo.doctor_statistics(),
+        mnemo.doctor_corpus(),
         mnemo.doctor_partitions(),
         mnemo.doctor_capacity(),
         mnemo.doctor_jobs(),

@@ -8,7 +8,7 @@ as $$
 declare
     v_segment    integer;
     v_name       text;
-    v_context    text;
+    v_was        record;
     v_attributes jsonb;
 begin
     if jsonb_typeof(set_attributes.attributes) is distinct from 'object' then
@@ -31,9 +31,10 @@ begin
     update mnemo.memory m set attributes = v_attributes
     where m.segment = v_segment and m.bucket = mnemo.bucket_of(set_attributes.id) and m.id = set_attributes.id
       and m.attributes is distinct from v_attributes
-    returning m.context into v_context;
+    returning m.context, m.collection, m.content, m.occurred_at, old.attributes into v_was;
     if found then
-        perform mnemo.publish('memory.write', jsonb_build_object('changed', 'attributes', 'time', mnemo.now()), v_context, set_attributes.id);
+        perform mnemo.log_attributes(v_was.collection, v_was.content, v_was.occurred_at, v_was.attributes, v_attributes);
+        perform mnemo.publish('memory.write', jsonb_build_object('changed', 'attributes', 'time', mnemo.now()), v_was.context, set_attributes.id);
     end if;
 end
 $$;
