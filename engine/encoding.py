@@ -50,7 +50,7 @@ def prepare(memories: Sequence[Memory], collection: Collection, bits: int) -> Pr
     """
     for place, memory in enumerate(memories):
         _check(place, memory)
-    attributes = [_attributes(memory.attributes, _name(i, memory)) for i, memory in enumerate(memories)]
+    attributes = [_attributes(memory, _name(i, memory)) for i, memory in enumerate(memories)]
     hdvs = np.zeros((len(memories), bits // 8), np.uint8)
     embedded = [i for i, m in enumerate(memories) if m.embedding is not None]
     unmade = [i for i, m in enumerate(memories) if m.hdv is None]
@@ -90,7 +90,7 @@ def drafts_of(prepared: Prepared, importance: float) -> list[Draft]:
             attributes=prepared.attributes[i],
             key=memory.key,
             collection=collection.name,
-            importance=importance if memory.importance is None else float(memory.importance),
+            importance=_importance(memory, prepared.attributes[i], importance),
             tier=memory.tier,
             pinned=memory.pinned,
             encoded="w" if i in made else "g",
@@ -163,9 +163,18 @@ def _lexical(bits: int) -> LexicalEncoder:
     return LexicalEncoder(bits)
 
 
-def _attributes(attributes: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _importance(memory: Memory, attributes: Mapping[str, Any], default: float) -> float | None:
+    if memory.importance is not None:
+        return float(memory.importance)
+    # None: the database computes it; the formula is there alone.
+    return None if isinstance(attributes.get("scores"), dict) else default
+
+
+def _attributes(memory: Memory, name: str) -> dict[str, Any]:
     try:
-        plain = dict(attributes)
+        plain = dict(memory.attributes)
+        if memory.scores:
+            plain["scores"] = dict(memory.scores)
         text = json.dumps(plain, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"attributes of {name} are not a JSON object: {error}") from error

@@ -26,8 +26,10 @@ class Memory:
     Its hypervector is `hdv` (uint8[D/8]) where given, else made of its text, its `embedding` (float32[d]) and
     the memories before it in its session, as its collection encodes. A `key` names it within its collection:
     used again, it keeps its id and takes the new content. `context` is what belongs together, `session`
-    divides it, `occurred_at` (with a time zone) orders it. `importance` is its strength at birth, 0 to 1;
-    None takes the configured one.
+    divides it, `occurred_at` (with a time zone) orders it. `scores` (significance, relevance,
+    emotional_impact, technical_value, user_rating, confidence, each 0 to 1; source, tags) are kept among the
+    attributes with what follows from them. `importance` is its strength at birth, 0 to 1; None takes that of
+    the scores, and without any the configured one.
     """
 
     content: str
@@ -41,6 +43,7 @@ class Memory:
     importance: float | None = None
     tier: Tier = "hot"
     pinned: bool = False
+    scores: Mapping[str, Any] = field(default_factory=lambda: _NO_ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ from engine.database.unreachable import tiers_left_out
 from engine.doctor import Finding
 from engine.errors import InvalidArgument, TimedOut
 from engine.events.api import EventsApi
+from engine.explaining import ExplainingApi
 from engine.memory import MAX_SCROLL, Collection, Hit, Memory, MemoryId, Recall, Record, Tier, TierStats
 from engine.questions import question, statement
 from engine.resilience import retried
@@ -34,7 +35,7 @@ _TENANT = TypeAdapter[str](Annotated[str, Settings.model_fields["tenant"]])
 _DOCTOR = 'select "check", status, detail, advice from mnemo.doctor(%s)'
 
 
-class Mnemo(EventsApi):
+class Mnemo(EventsApi, ExplainingApi):
     """A long-term memory in PostgreSQL. Made by `Mnemo.open`; safe to use from many tasks at once.
 
     Every method raises errors of `engine.errors`; one that fails has changed nothing, except `remember_many`,

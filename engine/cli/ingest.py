@@ -87,8 +87,8 @@ def command(
     """Store the rows of a file: jsonl, csv, txt (a memory a line), each also as .gz, or parquet.
 
     FILE - is standard input. A row has content (or text) and may have key (or id), context, session,
-    occurred_at (or date) and attributes, an object; its other fields become attributes too. Those of a csv
-    are text, which filters by numbers do not match.
+    occurred_at (or date), scores and attributes, both objects; its other fields become attributes too.
+    Those of a csv are text, which filters by numbers do not match.
 
     Stopped at any moment and started again, the same command goes on where it was. A file that is stored
     already is not stored twice.

@@ -1,5 +1,6 @@
 """mnemo recall."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import click
 from rich.console import Console
 
 from engine.cli.arguments import JsonObject, Text, read_embedding, read_hypervector
+from engine.cli.explanation import print_explained
 from engine.cli.options import with_settings
 from engine.cli.output import print_json, print_recall, recall_as_json
 from engine.cli.session import with_mnemo
 from engine.config import Settings
-from engine.memory import Recall
+from engine.explaining import Reason
+from engine.memory import MemoryId, Recall
 from engine.mnemo import Mnemo
 
 
@@ -39,6 +42,7 @@ from engine.mnemo import Mnemo
     help='Only memories with these attributes, such as {"year": {"$gte": 2020}}.',
 )
 @click.option("--exact", is_flag=True, show_envvar=True, help="Compare every memory; no index.")
+@click.option("--explain", is_flag=True, show_envvar=True, help="Say of each hit why it was found.")
 @click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @with_settings
 def command(
@@ -51,6 +55,7 @@ def command(
     context: str | None,
     where: dict[str, Any] | None,
     exact: bool,
+    explain: bool,
     json: bool,
 ) -> None:
     """Find the memories nearest to a text, a hypervector or an embedding."""
@@ -59,8 +64,12 @@ def command(
     query = text if hdv_file is None else read_hypervector(hdv_file)
     embedding = None if embedding_file is None else read_embedding(embedding_file)
 
+    if explain and hdv_file is not None:
+        raise click.UsageError("--explain takes a question apart; of a hypervector nothing is known")
+    reasons: dict[MemoryId, list[Reason]] = {}
+
     async def ask(mnemo: Mnemo) -> Recall:
-        return await mnemo.recall(
+        recalled = await mnemo.recall(
             query,
             embedding=embedding,
             k=k,
@@ -69,9 +78,19 @@ def command(
             where=where,
             exact=exact,
         )
+        for hit in recalled if explain else ():
+            reasons[hit.memory_id] = await mnemo.explain(
+                text, hit.memory_id, embedding=embedding, context=context
+            )
+        return recalled
 
     found = with_mnemo(settings, ask)
     if json:
-        print_json(recall_as_json(found))
+        shown = recall_as_json(found)
+        for hit in shown["hits"] if explain else ():
+            hit["reasons"] = [dataclasses.asdict(reason) for reason in reasons[hit["memory_id"]]]
+        print_json(shown)
+    elif explain:
+        print_explained(Console(), found, reasons)
     else:
         print_recall(Console(), found)

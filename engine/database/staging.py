@@ -47,7 +47,7 @@ class Draft:
     attributes: dict[str, Any]
     key: str | None
     collection: str
-    importance: float
+    importance: float | None
     tier: Tier
     pinned: bool
     encoded: Literal["g", "w"]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -25,7 +26,7 @@ class FieldNames:
     """Which field holds what; of several names the first that a row has counts. The rest become attributes.
 
     A `date` that is no ISO 8601 time is an attribute too, an `occurred_at` or a field named by the user must
-    be one.
+    be one. Likewise `scores` that are neither an object nor its JSON.
     """
 
     content: tuple[str, ...] = ("content", "text")
@@ -34,6 +35,7 @@ class FieldNames:
     session: tuple[str, ...] = ("session",)
     occurred_at: tuple[str, ...] = ("occurred_at", "date")
     embedding: tuple[str, ...] = ("embedding",)
+    scores: tuple[str, ...] = ("scores",)
     attributes: tuple[str, ...] = ("attributes",)
 
 
@@ -54,15 +56,20 @@ def memory_of(
     session = _name(rest, names.session)
     occurred_at = _time(rest, names.occurred_at)
     own_embedding = _embedding(rest, names.embedding)
+    scores = _scores(rest, names.scores)
     if embedding is not None and own_embedding is not None:
         raise Problem("the row has an embedding of its own, and a file of embeddings was given")
+    attributes = _attributes(rest, names.attributes)
+    if scores and "scores" in attributes:
+        raise Problem("'scores' is both a field and an attribute")
     return Memory(
         content=content,
         key=key,
         context=context if own_context is None else own_context,
         session=session,
         occurred_at=occurred_at,
-        attributes=_attributes(rest, names.attributes),
+        scores=scores,
+        attributes=attributes,
         embedding=own_embedding if embedding is None else embedding,
         tier=tier,
     )
@@ -134,6 +141,23 @@ def _embedding(rest: dict[str, Any], names: tuple[str, ...]) -> NDArray[np.float
     if not np.isfinite(vector).all():
         raise Problem(f"{name} holds NaN or infinity")
     return vector
+
+
+def _scores(rest: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    name = _first(rest, names)
+    if name is None:
+        return {}
+    value = rest[name]
+    if isinstance(value, str):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
+    if not isinstance(value, dict):
+        if name == "scores":
+            return {}
+        raise Problem(f"{name} is {type(value).__name__}, not a JSON object")
+    del rest[name]
+    plain: dict[str, Any] = _attributes({"scores": value}, ())["scores"]
+    return plain
 
 
 def _attributes(rest: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -122,3 +123,50 @@ def test_an_embedding_finds_what_was_stored_by_embeddings(filled: str, mnemo: Ru
     path.write_bytes(b"no array")
     assert "is not a NumPy array" in mnemo(*asked).err
     assert mnemo(*asked, "and a text").code == 2
+
+
+def test_x11_explain_says_why(dsn: str, mnemo: Run) -> None:
+    async def fill() -> None:
+        async with Mnemo.open(dsn) as opened:
+            await opened.remember_many(
+                Memory(text, key=str(n), context="c", session="s")
+                for n, text in enumerate(
+                    ["Ann: the lake at sunrise", "Ben: lovely painting!", "Ann: thank you"]
+                )
+            )
+
+    asyncio.run(fill())
+    question = (
+        "--dsn",
+        dsn,
+        "recall",
+        "Who liked Ann's painting of the lake?",
+        "--context",
+        "c",
+        "-k",
+        "3",
+        "--explain",
+    )
+    done = mnemo(*question)
+    assert (done.code, done.err) == (0, "")
+    block = done.out[done.out.index("1. ") :].splitlines()
+    lines = {line[3:]: block[n + 1 : n + 3] for n, line in enumerate(block) if line[1:3] == ". "}
+    reasons, score = lines["1"]
+    assert re.search(r" painting \d+%", reasons)
+    assert re.search(r"; 1 before: .*lake \d+%", reasons)
+    assert re.match(r"   similarity 0\.\d{3}, 0\.\d{3} by these(; score .*)?$", score)
+
+    hits = json.loads(mnemo(*question, "--json").out)["hits"]
+    for hit in hits:
+        shares = [reason["share"] for reason in hit["reasons"] if reason["member"] is not None]
+        assert sum(shares) == pytest.approx(1)
+        assert hit["reasons"][-1]["part"] == "measured"
+        assert hit["reasons"][-1]["similarity"] == pytest.approx(hit["similarity"])
+
+
+def test_x11_a_hypervector_explains_nothing(filled: str, mnemo: Run, query_file: Path) -> None:
+    done = mnemo("--dsn", filled, "recall", "--hdv-file", str(query_file), "--explain")
+    assert done.code == 2
+    assert "--explain takes a question apart" in done.err
+    by_text = mnemo("--dsn", filled, "recall", "memory number 7", "-k", "1", "--explain")
+    assert "note: the hypervector was given with the memory" in by_text.out

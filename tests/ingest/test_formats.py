@@ -170,3 +170,37 @@ async def test_embeddings_of_another_dimension_are_refused_before_any_row(desk: 
         await desk.ingest(
             write_lines(tmp_path / "rows.txt", ["a"]), collection="two", embeddings=tmp_path / "e.npy"
         )
+
+
+async def test_scores_are_a_field_of_every_format(desk: Desk, tmp_path: Path) -> None:
+    scores = {"significance": 1, "tags": ["x"]}
+    scored = {"scores": {**scores, "importance": 1, "spark": 1}}
+    rows = [
+        {"text": "a", "scores": scores},
+        {"text": "b", "scores": [3, 1]},
+        {"text": "c", "attributes": {"scores": scores}},
+    ]
+    await desk.ingest(write_lines(tmp_path / "rows.jsonl", map(json.dumps, rows)))
+    cell = '"' + json.dumps(scores).replace('"', '""') + '"'
+    await desk.ingest(write_lines(tmp_path / "rows.csv", ["text,scores", f"d,{cell}", "e,3:1"]))
+    table = arrow.table({"text": ["f"], "scores": [{"significance": 1.0, "relevance": None, "tags": ["x"]}]})
+    parquet.write_table(table, tmp_path / "rows.parquet")
+    await desk.ingest(tmp_path / "rows.parquet")
+    stored = {content: (attributes, strength) for content, attributes, strength in desk.query(
+        "select content, attributes, strength::numeric(3, 2)::float8 from mnemo.memories")}  # fmt: skip
+    assert stored == {
+        **dict.fromkeys("acdf", (scored, 1.0)),
+        "b": ({"scores": [3, 1]}, 0.8),
+        "e": ({"scores": "3:1"}, 0.8),
+    }
+    path = write_lines(
+        tmp_path / "bad.jsonl",
+        [json.dumps({"text": "g"}), json.dumps({"text": "h", "scores": {"significance": 7}})],
+    )
+    with pytest.raises(
+        InvalidArgument, match=r"bad.jsonl:2: score 'significance' must be a number from 0 to 1"
+    ):
+        await desk.ingest(path)
+    twice = {"text": "i", "scores": scores, "attributes": {"scores": scores}}
+    with pytest.raises(InvalidArgument, match="'scores' is both a field and an attribute"):
+        await desk.ingest(write_lines(tmp_path / "twice.jsonl", [json.dumps(twice)]))

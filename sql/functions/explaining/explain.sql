@@ -22,6 +22,8 @@ create or replace function mnemo.explain(
 language plpgsql stable
 rows 20
 set search_path = pg_catalog, pg_temp
+-- So that a session, null or not, is a condition of the index.
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
@@ -68,18 +70,34 @@ begin
             from jsonb_array_elements_text(v_encoding -> 'after') with ordinality as a (share, place)
             where v_memory.encoded = 'c'
         ), line as (
-            select v_memory.id as id, v_memory.bucket as bucket, v_memory.segment as segment, 1 as place where v_memory.context is null
+            select 0 as distance, v_memory.content as content, v_memory.embedding as embedding
             union all
-            select n.id, n.bucket, n.segment, row_number() over (order by n.occurred_at, n.id)::integer
-            from mnemo.neighbours(v_memory.tenant, v_memory.collection, v_memory.context, v_memory.session, v_memory.occurred_at, 3) as n
-            where v_memory.context is not null
+            select -row_number() over (order by b.occurred_at desc, b.id desc), b.content, b.embedding
+            from (
+                select m.content, m.embedding, m.occurred_at, m.id
+                from mnemo.memory m
+                where m.tenant = v_memory.tenant and m.collection = v_memory.collection and m.context = v_memory.context
+                  and (m.session = v_memory.session or m.session is null and v_memory.session is null)
+                  and m.occurred_at <= v_memory.occurred_at and (m.occurred_at, m.id) < (v_memory.occurred_at, v_memory.id)
+                order by m.occurred_at desc, m.id desc
+                limit 3
+            ) as b
+            union all
+            select row_number() over (order by a.occurred_at, a.id), a.content, a.embedding
+            from (
+                select m.content, m.embedding, m.occurred_at, m.id
+                from mnemo.memory m
+                where m.tenant = v_memory.tenant and m.collection = v_memory.collection and m.context = v_memory.context
+                  and (m.session = v_memory.session or m.session is null and v_memory.session is null)
+                  and m.occurred_at >= v_memory.occurred_at and (m.occurred_at, m.id) > (v_memory.occurred_at, v_memory.id)
+                order by m.occurred_at, m.id
+                limit 3
+            ) as a
         )
-        select array_agg(s.distance), array_agg(s.share), array_agg(m.content), array_agg(m.embedding)
+        select array_agg(s.distance), array_agg(s.share), array_agg(l.content), array_agg(l.embedding)
         into v_members, v_shares, v_texts, v_embeddings
-        from line own
-        join line l on own.id = v_memory.id
-        join share s on s.distance = l.place - own.place and s.share > 0
-        join mnemo.memory m on m.segment = l.segment and m.bucket = l.bucket and m.id = l.id;
+        from line l
+        join share s on s.distance = l.distance and s.share > 0;
     end if;
 
     return query
