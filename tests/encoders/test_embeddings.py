@@ -108,14 +108,14 @@ def test_h4_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_h4_encoders_come_by_name() -> None:
-    assert encoder_names() == ["lexical", "projection", "sentence-transformers"]
+    assert encoder_names() == ["composite", "lexical", "projection", "sentence-transformers"]
     for encoder in (
         create_encoder("lexical", bits=1_024),
         create_encoder("projection", dimension=4, seed="s", bits=1_024),
     ):
         assert isinstance(encoder, Encoder)
         assert (encoder.version, encoder.bits) == (1, 1_024)
-    with pytest.raises(InvalidArgument, match="unknown encoder 'wordy': there are lexical, projection"):
+    with pytest.raises(InvalidArgument, match="unknown encoder 'wordy': there are composite, lexical"):
         create_encoder("wordy")
     with pytest.raises(InvalidArgument, match="settings of encoder 'lexical'"):
         create_encoder("lexical", colour="red")

@@ -49,7 +49,7 @@ _ENCODERS = {bits: LexicalEncoder(bits) for bits in (1_024, 16_384, 32_768)}
 def in_sql(connection: Connection, texts: Sequence[str]) -> Hypervectors:
     """Encode in the database; the text form of `bit` needs no decoder of ours."""
     rows = connection.execute(
-        "select mnemo.encode_text(t)::text from unnest(%s::text[]) with ordinality as u (t, n) order by n",
+        "select mnemo.encode_lexical(t)::text from unnest(%s::text[]) with ordinality as u (t, n) order by n",
         [list(texts)],
     ).fetchall()
     return np.packbits([[int(bit) for bit in row[0]] for row in rows], axis=1)
