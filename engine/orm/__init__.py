@@ -18,7 +18,7 @@ from engine.orm.lifecycle import (
     Telemetry,
     TierPrice,
 )
-from engine.orm.queries import Hits, nearest, recall, recall_text, search
+from engine.orm.queries import Hits, nearest, recall, recall_text, search, search_text
 
 __all__ = [
     "Activity",
@@ -51,4 +51,5 @@ __all__ = [
     "recall",
     "recall_text",
     "search",
+    "search_text",
 ]

@@ -128,6 +128,7 @@ class StoredMemory(ReadOnly, Base):
     content: Mapped[str]
     attributes: Mapped[Attributes] = mapped_column(JSONB)
     embedding: Mapped[bytes | None] = mapped_column(LargeBinary, repr=False)
+    encoded: Mapped[str]
 
     activity: Mapped[Activity] = relationship(
         primaryjoin=lambda: and_(
@@ -158,6 +159,8 @@ class Collection(ReadOnly, Base):
     keep_embedding: Mapped[bool]
     confidence_distance: Mapped[float]
     created_at: Mapped[datetime]
+    encoding: Mapped[Attributes] = mapped_column(JSONB)
+    ranking: Mapped[Attributes] = mapped_column(JSONB)
 
 
 class Tier(ReadOnly, Base):

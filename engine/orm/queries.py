@@ -22,7 +22,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 from sqlalchemy.orm import aliased
 
 from engine.errors import InvalidArgument, UnknownTier
@@ -157,16 +157,46 @@ def recall(
 
 
 def recall_text(
-    query: str,
+    query: str | None,
     k: int = 10,
     *,
     collection: str = "memories",
     context: str | None = None,
     where: Mapping[str, Any] | None = None,
     exact: bool = False,
+    embedding: Sequence[float] | None = None,
+    roles: Mapping[str, Any] | None = None,
 ) -> Hits:
-    """Return what `recall` does for a text, which the database encodes as the collection's own."""
-    return _hits("recall_text", literal(query, Text()), k, collection, context, where, exact)
+    """Return what `recall` does for a question, which the database encodes as the collection asks.
+
+    A question is a text, its embedding float[d], values of roles such as ``{"speaker": "Ann"}``, or several
+    of these. The hits are ranked again by the collection's second stage.
+    """
+    call = literal(query, Text())
+    return _hits("recall_text", call, k, collection, context, where, exact, _asked(embedding, roles))
+
+
+def search_text(
+    query: str | None,
+    k: int = 10,
+    *,
+    collection: str = "memories",
+    context: str | None = None,
+    where: Mapping[str, Any] | None = None,
+    exact: bool = False,
+    embedding: Sequence[float] | None = None,
+    roles: Mapping[str, Any] | None = None,
+) -> Hits:
+    """Return what `recall_text` does without recording an access; reads only."""
+    call = literal(query, Text())
+    return _hits("search_text", call, k, collection, context, where, exact, _asked(embedding, roles))
+
+
+def _asked(
+    embedding: Sequence[float] | None, roles: Mapping[str, Any] | None
+) -> tuple[ColumnElement[Any], ...]:
+    given = None if embedding is None else [float(component) for component in embedding]
+    return literal(given, ARRAY(REAL())), literal(dict(roles or {}), JSONB())
 
 
 def _hits(
@@ -177,6 +207,7 @@ def _hits(
     context: str | None,
     where: Mapping[str, Any] | None,
     exact: bool,
+    more: tuple[ColumnElement[Any], ...] = (),
 ) -> Hits:
     call = getattr(func.mnemo, function)(
         query,
@@ -185,6 +216,7 @@ def _hits(
         literal(context, Text()),
         literal(dict(where or {}), JSONB()),
         literal(exact, Boolean()),
+        *more,
     )
     return Hits(
         call.table_valued(

@@ -1,11 +1,13 @@
 -- What the composite encoding changes in the tables of earlier revisions. The statistics are tables of their own.
 alter table mnemo.collection
     add column encoding jsonb not null default '{}' check (jsonb_typeof(encoding) = 'object'),
+    add column ranking jsonb not null default '{}' check (jsonb_typeof(ranking) = 'object'),
     alter column encoder set default 'composite',
     alter column keep_embedding set default true,
     add constraint collection_encoder_check check (encoder in ('composite', 'lexical'));
 comment on column mnemo.collection.encoder is 'composite: meaning, words and neighbours in one sum; lexical: words and their parts alone.';
 comment on column mnemo.collection.encoding is 'The weights of a composite, all of them, as mnemo.encoding made them; fixed, since memories are encoded with them.';
+comment on column mnemo.collection.ranking is 'The weights of the second stage, all of them, as mnemo.ranking made them; mnemo.alter_collection changes them.';
 
 -- Memories that are there stay as they were encoded, and so do the queries for them.
 update mnemo.collection c
@@ -15,6 +17,10 @@ set encoder = 'composite', keep_embedding = true, encoding = '{
     "word": 4, "prefix": 4, "prefix_length": 4, "gram": 1,
     "saturation": 256, "document_idf": 1, "query_idf": 4, "context_sample": 128}'
 where c.name = 'memories' and not exists (select from mnemo.memory m where m.collection = c.name);
+update mnemo.collection c
+set ranking = jsonb_build_object(
+    'candidates', case c.encoder when 'lexical' then 0 else 50 end, 'coverage', 0.055, 'question', -0.015, 'length', 0.011, 'role', 0,
+    'density', 0.3, 'embedding', 0, 'recency', 0, 'recency_days', 30, 'strength', 0, 'importance', 0);
 
 alter table mnemo.memory add column encoded "char" not null default 'g' check (encoded in ('g', 'w', 'c'));
 do $$
@@ -48,3 +54,5 @@ insert into mnemo.job (name, function, every, enabled, disabled_reason, next_run
 -- They take more arguments.
 drop function mnemo.recall_text(text, integer, text, text, jsonb, boolean);
 drop function mnemo.create_collection(text, integer, text, text, boolean, boolean, double precision);
+drop function mnemo.remember(text, bit varying, real[], text, text, timestamptz, jsonb, text, text, double precision, text, boolean);
+drop function mnemo.run_job_step(text);

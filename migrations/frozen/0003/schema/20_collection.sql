@@ -10,7 +10,8 @@ create table mnemo.collection (
     keep_embedding      boolean not null default true,
     confidence_distance double precision not null default 0.030517578125 check (confidence_distance between 0 and 1),
     created_at          timestamptz not null,
-    encoding            jsonb not null default '{}' check (jsonb_typeof(encoding) = 'object')
+    encoding            jsonb not null default '{}' check (jsonb_typeof(encoding) = 'object'),
+    ranking             jsonb not null default '{}' check (jsonb_typeof(ranking) = 'object')
 );
 
 comment on table mnemo.collection is 'Named sets of memories and the way their text or embedding becomes a hypervector.';
@@ -22,3 +23,4 @@ comment on column mnemo.collection.keep_embedding is 'Keep the int8 embedding be
 comment on column mnemo.collection.confidence_distance is 'Recall stops at a tier when all k hits are within this fraction of the bits (500 of 16,384).';
 comment on column mnemo.collection.encoder is 'composite: meaning, words and neighbours in one sum; lexical: words and their parts alone.';
 comment on column mnemo.collection.encoding is 'The weights of a composite, all of them, as mnemo.encoding made them; fixed, since memories are encoded with them.';
+comment on column mnemo.collection.ranking is 'The weights of the second stage, all of them, as mnemo.ranking made them; mnemo.alter_collection changes them.';

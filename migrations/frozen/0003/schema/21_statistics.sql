@@ -5,10 +5,12 @@ create table mnemo.corpus (
     collection text not null,
     memories   bigint not null,
     words      bigint not null,
+    folded     bigint not null default 0,
     primary key (tenant, collection)
-);
+) with (fillfactor = 50);
 
 comment on table mnemo.corpus is 'How many memories and words have been counted, by tenant and collection.';
+comment on column mnemo.corpus.folded is 'The last row of mnemo.term_log that was added up; few are pending before it.';
 
 create table mnemo.term (
     tenant     text not null,
@@ -33,6 +35,6 @@ create table mnemo.term_log (
     counts     bigint[] not null
 );
 
-create index term_log_scope on mnemo.term_log (tenant, collection);
+create index term_log_scope on mnemo.term_log (tenant, collection, id);
 
 comment on table mnemo.term_log is 'Changes of mnemo.term and mnemo.corpus that are not added up yet: one row a batch of writes and collection.';

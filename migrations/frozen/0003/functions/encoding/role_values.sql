@@ -4,24 +4,37 @@
 -- before the first colon of a line of dialogue ("Ann: Hello"). At most 200 characters of each.
 create or replace function mnemo.role_values(p_roles jsonb, p_content text, p_attributes jsonb, p_occurred_at timestamptz)
 returns table (role text, value text)
-language sql stable parallel safe rows 5
+language plpgsql stable parallel safe rows 5
 set search_path = pg_catalog, pg_temp
 as $$
-    select distinct r.role, btrim(mnemo.spaced_text(left(v.value, 200)))
-    from jsonb_object_keys(p_roles) as r (role)
-    cross join lateral (
-        select p_attributes ->> r.role where jsonb_typeof(p_attributes -> r.role) in ('string', 'number', 'boolean')
-        union all
-        select e.value #>> '{}'
-        from jsonb_array_elements(case jsonb_typeof(p_attributes -> r.role) when 'array' then p_attributes -> r.role else '[]' end) as e (value)
-        where jsonb_typeof(e.value) in ('string', 'number', 'boolean')
-        union all
-        select to_char(p_occurred_at at time zone 'UTC', f.format)
-        from (values ('YYYY'), ('YYYY-MM'), ('YYYY-MM-DD')) as f (format)
-        where r.role = 'occurred_at'
-        union all
-        select substring(left(p_content, 100) from '^\s*([^:\n]{1,60}):\s')
-        where r.role = 'speaker' and (p_attributes -> 'speaker') is null
-    ) as v (value)
-    where btrim(mnemo.spaced_text(left(v.value, 200))) <> ''
+declare
+    v_given jsonb;
+    v_texts text[];
+    v_text  text;
+    v_seen  text[];
+begin
+    for role in select jsonb_object_keys(p_roles) loop
+        v_given := p_attributes -> role;
+        v_texts := case
+            when jsonb_typeof(v_given) in ('string', 'number', 'boolean') then array[v_given #>> '{}']
+            when jsonb_typeof(v_given) = 'array' then array(
+                select e.value #>> '{}' from jsonb_array_elements(v_given) as e (value)
+                where jsonb_typeof(e.value) in ('string', 'number', 'boolean'))
+            when role = 'speaker' and v_given is null then array[substring(left(p_content, 100) from '^\s*([^:\n]{1,60}):\s')]
+            else '{}'
+        end;
+        if role = 'occurred_at' then
+            v_texts := v_texts || array[to_char(p_occurred_at at time zone 'UTC', 'YYYY'), to_char(p_occurred_at at time zone 'UTC', 'YYYY-MM'),
+                                        to_char(p_occurred_at at time zone 'UTC', 'YYYY-MM-DD')];
+        end if;
+        v_seen := '{}';
+        foreach v_text in array v_texts loop
+            value := btrim(mnemo.spaced_text(left(v_text, 200)));
+            if value <> '' and not value = any (v_seen) then
+                v_seen := v_seen || value;
+                return next;
+            end if;
+        end loop;
+    end loop;
+end
 $$;

@@ -12,6 +12,10 @@ create or replace function mnemo.context_counts(
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- Along the index of contexts, and no further than the sample.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
     v_texts text[];

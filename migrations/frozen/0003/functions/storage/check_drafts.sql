@@ -11,7 +11,7 @@ begin
     from unnest(p_drafts) as d
     left join mnemo.collection c on c.name = d.collection
     left join mnemo.tier t on t.tier = d.tier
-    left join mnemo.ranged_attribute r on jsonb_typeof(d.attributes -> r.name) = 'array'
+    left join mnemo.ranged_attribute r on mnemo.holds_array(d.attributes, r.name)
     cross join lateral (select case
         when c.name is null then
             array['MN004', format('unknown collection %s', coalesce(quote_literal(d.collection), 'null'))]
@@ -28,8 +28,10 @@ begin
             array['MN002', format('attributes must be a JSON object, not %s', jsonb_typeof(d.attributes))]
         when r.name is not null then
             array['MN002', format('attribute %s is indexed and takes no array', quote_literal(r.name))]
-        when (d.importance between 0 and 1) is not true then
-            array['MN002', format('importance must be between 0 and 1, not %s', coalesce(d.importance::text, 'null'))]
+        when jsonb_typeof(d.attributes -> 'scores') = 'object' and mnemo.scores_problem(d.attributes -> 'scores') is not null then
+            array['MN002', mnemo.scores_problem(d.attributes -> 'scores')]
+        when d.importance not between 0 and 1 then
+            array['MN002', format('importance must be between 0 and 1, not %s', d.importance)]
         when t.tier is null then
             array['MN007', format('unknown tier %s', coalesce(quote_literal(d.tier), 'null'))]
         when octet_length(d.key) > 1000 or d.key = '' then

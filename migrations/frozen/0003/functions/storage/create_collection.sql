@@ -1,6 +1,8 @@
 -- Creates a collection; returns false when one of that name and the same definition is there, and
 -- raises MN002 when its definition differs. encoding: the weights of a composite that are not to be the defaults
 -- (mnemo.encoding); they are kept with the collection and never change, so that queries are encoded as its memories were.
+-- ranking: the weights of the second stage (mnemo.ranking), with no candidates for encoder lexical unless given; no part of
+-- the definition, since mnemo.alter_collection changes it.
 create or replace function mnemo.create_collection(
     name                text,
     dimension           integer default null,
@@ -10,7 +12,8 @@ create or replace function mnemo.create_collection(
     keep_embedding      boolean default true,
     confidence_distance double precision default 500.0 / 16384,
     encoder             text default 'composite',
-    encoding            jsonb default '{}'
+    encoding            jsonb default '{}',
+    ranking             jsonb default '{}'
 ) returns boolean
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -19,17 +22,21 @@ as $$
 declare
     v_there    mnemo.collection;
     v_encoding jsonb := '{}';
+    v_ranking  jsonb := mnemo.ranking(create_collection.ranking);
 begin
     if create_collection.encoder = 'composite' then
         v_encoding := mnemo.encoding(create_collection.encoding);
     elsif create_collection.encoding <> '{}' then
         raise exception 'encoder % takes no weights', coalesce(quote_literal(create_collection.encoder), 'null') using errcode = 'MN002';
     end if;
+    if create_collection.encoder = 'lexical' and not create_collection.ranking ? 'candidates' then
+        v_ranking := v_ranking || '{"candidates": 0}';
+    end if;
     insert into mnemo.collection
-        (name, dimension, seed, bucket_rule, bind_context, keep_embedding, confidence_distance, encoder, encoding, created_at)
+        (name, dimension, seed, bucket_rule, bind_context, keep_embedding, confidence_distance, encoder, encoding, ranking, created_at)
     values (create_collection.name, create_collection.dimension, create_collection.seed,
             create_collection.bucket_rule, create_collection.bind_context, create_collection.keep_embedding,
-            create_collection.confidence_distance, create_collection.encoder, v_encoding, mnemo.now())
+            create_collection.confidence_distance, create_collection.encoder, v_encoding, v_ranking, mnemo.now())
     on conflict (name) do nothing;
     if found then
         return true;

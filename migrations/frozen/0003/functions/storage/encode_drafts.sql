@@ -9,7 +9,8 @@ declare
     v_drafts mnemo.draft[] := p_drafts;
 begin
     -- Most batches come counted and encoded; copying theirs would cost as much as storing them.
-    if exists (select from unnest(p_drafts) as d where d.terms is null) then
+    if exists (select from unnest(p_drafts) as d join mnemo.collection c on c.name = d.collection
+               where d.terms is null and c.encoder = 'composite') then
         v_drafts := array(
             select row(
                 d.ordinal, d.content, d.hdv, d.embedding, d.context, d.session, d.occurred_at, d.attributes, d.key, d.collection,

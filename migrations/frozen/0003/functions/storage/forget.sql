@@ -29,6 +29,7 @@ begin
     delete from mnemo.memory_key k
     where k.tenant = v_memory.tenant and k.collection = v_memory.collection and k.key = v_memory.key;
     delete from mnemo.accessed c where c.bucket = v_bucket and c.id = forget.id;
+    delete from mnemo.pending_hypervector p where p.bucket = v_bucket and p.id = forget.id;
     perform mnemo.injection_point('forget.deleted');
     perform mnemo.publish('memory.forget', '{}', v_memory.context, forget.id);
     return true;

@@ -1,5 +1,7 @@
 -- Stores one memory and returns its id. The hypervector is the given one, else the projected embedding, else
--- the encoded text. A key used again keeps its id and takes the new content.
+-- the encoded text. A key used again keeps its id and takes the new content. Scores (mnemo.scores_problem) are kept in the
+-- attributes, under "scores", with what follows from them; importance is the strength at birth, where it is not given that
+-- of the scores, or 0.8 without any (mnemo.importance_of).
 create or replace function mnemo.remember(
     content     text,
     hdv         bit varying default null,
@@ -10,9 +12,10 @@ create or replace function mnemo.remember(
     attributes  jsonb default '{}',
     key         text default null,
     collection  text default 'memories',
-    importance  double precision default 0.8,
+    importance  double precision default null,
     tier        text default 'hot',
-    pinned      boolean default false
+    pinned      boolean default false,
+    scores      jsonb default '{}'
 ) returns uuid
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -22,6 +25,11 @@ declare
     v_collection mnemo.collection := mnemo.collection(collection);
     v_ids        uuid[];
 begin
+    if jsonb_typeof(scores) <> 'object' then
+        raise exception 'scores must be a JSON object, not %', jsonb_typeof(scores) using errcode = 'MN002';
+    elsif scores <> '{}' and jsonb_typeof(coalesce(attributes, '{}')) = 'object' then
+        attributes := coalesce(attributes, '{}') || jsonb_build_object('scores', scores);
+    end if;
     if embedding is not null then
         v_collection := mnemo.fix_dimension(v_collection.name, cardinality(embedding));
         if v_collection.encoder = 'lexical' then

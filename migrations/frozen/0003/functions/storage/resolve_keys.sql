@@ -1,5 +1,5 @@
--- Fills in the defaults of each draft and its id: that of its key where the key is known, else a new one that
--- carries its bucket. Every draft has its hypervector by now.
+-- Fills in the defaults of each draft, what follows from its scores, and its id: that of its key where the key is known,
+-- else a new one that carries its bucket. Every draft has its hypervector by now.
 -- New ids rise in the order of the drafts, which is that of arrival.
 -- Of several drafts with one key the last counts; the others come back with existed null, which writes nothing.
 -- Keys are claimed in one order, so that batches with common keys wait for each other and never deadlock.
@@ -45,8 +45,15 @@ begin
     return array(
         select row(
             d.ordinal, d.content, d.hdv, case when d.collection = any (v_keeping) then d.embedding end,
-            d.context, d.session, coalesce(d.occurred_at, v_now), coalesce(d.attributes, '{}'),
-            d.key, d.collection, case when d.importance < 1e-12 then 0 else d.importance end, d.tier, coalesce(d.pinned, false), d.given_id, d.known, coalesce(d.encoded, 'g'), d.terms, d.words)::mnemo.draft
+            d.context, d.session, coalesce(d.occurred_at, v_now),
+            coalesce(case when d.attributes ? 'scores' then mnemo.scored_attributes(d.attributes) else d.attributes end, '{}'),
+            d.key, d.collection,
+            case when d.importance is null then
+                     mnemo.importance_of(case when jsonb_typeof(d.attributes -> 'scores') = 'object' then d.attributes -> 'scores' end)
+                 when d.importance < 1e-12 then 0
+                 else d.importance
+            end,
+            d.tier, coalesce(d.pinned, false), d.given_id, d.known, coalesce(d.encoded, 'g'), d.terms, d.words)::mnemo.draft
         from unnest(p_drafts, v_ids, v_existed) as d (
             ordinal, content, hdv, embedding, context, session, occurred_at, attributes, key, collection, importance,
             tier, pinned, id, existed, encoded, terms, words, given_id, known));
