@@ -66,7 +66,6 @@ def populate(connection: Connection, seed: int = 1, rows: int = 60) -> World:
     distances = rng.permutation(np.arange(100, 100 + 5 * rows, 5) // 10 * 10)
     drafts = []
     for at in range(rows):
-        scores: dict[str, Any] = {"scores": {"importance": 0.25 * (at % 5)}} if at % 3 else {"scores": {}}
         drafts.append(
             Draft(
                 " ".join(rng.choice(VOCABULARY, rng.integers(1, 9))) + ("", "?", "？ ", " ? ok", "!")[at % 5],
@@ -75,11 +74,22 @@ def populate(connection: Connection, seed: int = 1, rows: int = 60) -> World:
                 context=None if at % 11 == 0 else f"c{at % 2}",
                 session=None if at % 13 == 0 else f"s{at // 20}",
                 occurred_at=START - timedelta(hours=int(rng.integers(0, 40)) // 2),
-                attributes={"speaker": ("Ann", "Bob")[at % 2], **scores},
+                attributes={"speaker": ("Ann", "Bob")[at % 2]},
                 importance=0.1 + 0.01 * at,
             )
         )
-    return World(query, rng.normal(size=8).tolist(), drafts, remember_all(connection, drafts))
+    ids = remember_all(connection, drafts)
+    # As they stand in the row, whatever the formulas of scores make of what is given at a writing.
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "update mnemo.memory set attributes = attributes || %s where id = %s",
+            [(Jsonb({"scores": {"importance": importance(at)}}), ids[at]) for at in range(rows) if at % 3],
+        )
+    return World(query, rng.normal(size=8).tolist(), drafts, ids)
+
+
+def importance(at: int) -> float:
+    return 0.25 * (at % 5) if at % 3 else 0
 
 
 def log2(x: int) -> int:
@@ -137,7 +147,7 @@ def model(world: World, now: datetime, half_life_days: float) -> dict[UUID, dict
             "embedding": cosine,
             "recency": 0.5 ** (age / WEIGHTS["recency_days"]),
             "strength": draft.importance * 0.5 ** ((now - START) / timedelta(days=1) / half_life_days),
-            "importance": draft.attributes["scores"].get("importance", 0),
+            "importance": importance(at),
         }
         terms[ids[at]] = {"similarity": similarity[at]} | {n: WEIGHTS[n] * v for n, v in values.items()}
     return terms

@@ -44,8 +44,17 @@ declare
     v_strength     double precision;
     v_importance   double precision;
     v_found        mnemo.candidate[];
-    v_nearest      integer;
-    v_memories     mnemo.memory[];
+    v_floor        integer;
+    v_ids          uuid[];
+    v_keys         text[];
+    v_segments     integer[];
+    v_contents     text[];
+    v_attributes   jsonb[];
+    v_created      timestamptz[];
+    v_contexts     text[];
+    v_sessions     text[];
+    v_moments      timestamptz[];
+    v_embeddings   bytea[];
     v_distances    integer[];
     v_similarities double precision[];
     v_texts        text[];
@@ -63,18 +72,20 @@ begin
     select c.ranking, c.encoding -> 'roles' into v_ranking, v_roles from mnemo.collection c where c.name = p_collection;
     v_candidates := coalesce((v_ranking ->> 'candidates')::integer, 0);
     v_found := mnemo.nearest(p_hdv, p_k, greatest(v_candidates, p_k), p_collection, p_context, p_filter, p_exact);
-    v_nearest := cardinality(v_found);
+    v_floor := v_found[cardinality(v_found)].distance;
     shared := p_context;
-    if p_learned and v_nearest > 0 then
+    if p_learned and v_found <> '{}' then
         select r.nearest, r.shared into v_found, shared
         from mnemo.add_predicted(v_found, p_hdv, p_k, p_collection, p_context, p_filter) as r;
     end if;
 
-    select array_agg(m.memory order by f.place), array_agg(f.distance order by f.place)
-    into v_memories, v_distances
-    from unnest(v_found) with ordinality as f (distance, id, bucket, segment, place)
-    join (select m as memory, m.id from mnemo.read_candidates(v_found) as m) as m on m.id = f.id;
-    if v_memories is null then
+    select array_agg(m.id), array_agg(m.key), array_agg(m.segment), array_agg(m.content), array_agg(m.attributes),
+           array_agg(m.created_at), array_agg(m.context), array_agg(m.session), array_agg(m.occurred_at),
+           array_agg(case when p_embedding is not null then m.embedding end), array_agg(f.distance)
+    into v_ids, v_keys, v_segments, v_contents, v_attributes, v_created, v_contexts, v_sessions, v_moments, v_embeddings, v_distances
+    from mnemo.read_candidates(v_found) as m
+    join unnest(v_found) as f (distance, id, bucket, segment) on f.id = m.id;
+    if v_ids is null then
         hits := '{}';
         return;
     end if;
@@ -93,15 +104,11 @@ begin
         v_importance := (v_ranking ->> 'importance')::double precision;
         if v_coverage <> 0 then
             v_texts := array(
-                select mnemo.spaced_text(left(m.content, c_length)) from unnest(v_memories) with ordinality as m
-                order by m.ordinality);
+                select mnemo.spaced_text(left(c.content, c_length)) from unnest(v_contents) with ordinality as c (content, place)
+                order by c.place);
         end if;
         if v_coverage <> 0 or v_density <> 0 then
-            select s.sessions, s.places into v_place
-            from (select array_agg(m.id order by m.ordinality) as ids, array_agg(m.context order by m.ordinality) as contexts,
-                         array_agg(m.session order by m.ordinality) as sessions, array_agg(m.occurred_at order by m.ordinality) as moments
-                  from unnest(v_memories) with ordinality as m) as a
-            cross join lateral mnemo.session_places(p_collection, a.ids, a.contexts, a.sessions, a.moments) as s;
+            v_place := mnemo.session_places(p_collection, v_ids, v_contexts, v_sessions, v_moments);
         end if;
         if v_coverage <> 0 then
             select array_agg(t.word), array_agg(t.kind) into v_words, v_kinds from mnemo.tokens(p_query) as t;
@@ -111,7 +118,7 @@ begin
         end if;
         if v_density <> 0 then
             v_dense := mnemo.session_density(v_similarities, v_place.sessions, v_place.places,
-                                             (select min(s) from unnest(v_similarities[1 : v_nearest]) as s));
+                                             1 - v_floor::double precision / {bits});
         end if;
         if v_role <> 0 and v_roles <> '{}' then
             v_named := array(
@@ -133,8 +140,7 @@ begin
                        'role', t.role, 'density', t.density, 'embedding', t.embedding_term, 'recency', t.recency,
                        'strength', t.strength, 'importance', t.importance)) as terms
             from (
-                select m.id, m.key, m.segment, m.content, m.attributes, m.created_at,
-                       v_distances[m.ordinality] as distance, v_similarities[m.ordinality] as similarity,
+                select m.id, m.key, m.segment, m.content, m.attributes, m.created_at, m.distance, m.similarity,
                        case when v_coverage <> 0 then v_coverage * v_covered[m.ordinality] end as coverage,
                        case when v_question <> 0 then
                            v_question * (m.context is not null and m.session is not null and m.content ~ '[?？؟]\s*$')::integer
@@ -154,12 +160,15 @@ begin
                        end as recency,
                        case when v_strength <> 0 then v_strength * coalesce((
                            select mnemo.strength_at(a.ltp, a.ltp_at, v_now, v_half_life)
-                           from mnemo.activity a where a.bucket = m.bucket and a.id = m.id), 0)
+                           from mnemo.activity a where a.bucket = mnemo.bucket_of(m.id) and a.id = m.id), 0)
                        end as strength,
                        case when v_importance <> 0 then v_importance * case jsonb_typeof(m.attributes #> '{scores,importance}')
                            when 'number' then (m.attributes #>> '{scores,importance}')::double precision else 0 end
                        end as importance
-                from unnest(v_memories) with ordinality as m
+                from unnest(v_ids, v_keys, v_segments, v_contents, v_attributes, v_created, v_contexts, v_sessions, v_moments,
+                            v_embeddings, v_distances, v_similarities) with ordinality
+                    as m (id, key, segment, content, attributes, created_at, context, session, occurred_at,
+                          embedding, distance, similarity, ordinality)
             ) as t
         ) as s
         order by s.score desc, s.distance, s.id
