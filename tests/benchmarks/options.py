@@ -15,12 +15,17 @@ SECTIONS = (
     "search",
     "filters",
     "insert",
+    "statistics",
     "algebra",
     "known",
     "ingest",
     "events",
     "moves",
     "month",
+    "composite",
+    "evidence",
+    "ablation",
+    "crossvalidate",
 )
 
 
@@ -45,7 +50,7 @@ class Options:
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder with wordnet_50k_embeddings.npy and its texts")
+    parser.add_argument("--data", type=Path, help="folder with wordnet_50k and locomo6, texts and embeddings")
     parser.add_argument("--rows", type=int, help="rows to store; all there are by default")
     parser.add_argument("--only", help=f"sections, with commas: {', '.join(SECTIONS)}")
     parser.add_argument("--sketch-bits", type=int, default=DEFAULT_SKETCH_BITS, help="width of the sketch")

@@ -103,6 +103,29 @@ TRAPS = [
         ("insert into mnemo.item select i, mnemo.random_hypervector('x') from generate_series(1, 9000) i",),
     ),
     Trap(
+        "corpus",
+        "warn",
+        "collection memories of tenant default has 2001 changes pending",
+        (
+            "insert into mnemo.term_log (tenant, collection, memories, words, roles, terms, counts)"
+            " select 'default', 'memories', 0, 0, '{}', '{}', '{}' from generate_series(1, 2001)",
+        ),
+    ),
+    Trap(
+        "corpus",
+        "warn",
+        "collection memories of tenant default has 3 memories, 203 counted",
+        ("insert into mnemo.corpus values ('default', 'memories', 200, 200)",),
+        rows=3,
+    ),
+    Trap(
+        "corpus",
+        "warn",
+        "25 of 26 memories of collection memories looked at have no embedding",
+        ("select mnemo.remember('m', embedding => '{1,2}')",),
+        rows=25,
+    ),
+    Trap(
         "partitions",
         "warn",
         "9 partitions of the cold tier",
