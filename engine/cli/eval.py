@@ -88,6 +88,12 @@ class _Progress(IngestProgress):
     help='Weights of that collection that are not to be the defaults, such as {"words": 300}.',
 )
 @click.option(
+    "--ranking",
+    type=JsonObject(),
+    show_envvar=True,
+    help='The same of its second stage, such as {"candidates": 100}.',
+)
+@click.option(
     "-k", "--k", type=click.IntRange(1, MAX_K), default=10, show_envvar=True, help="How many hits count."
 )
 @click.option(
@@ -147,6 +153,7 @@ def command(
     memories: Path | None,
     memory_embeddings: Path | None,
     encoding: dict[str, Any] | None,
+    ranking: dict[str, Any] | None,
     methods: tuple[Method, ...] | None,
     by: Literal["category", "context"],
     missing: Literal["stop", "ignore"],
@@ -160,22 +167,24 @@ def command(
     QUESTIONS is a file of JSON lines, also as .gz: question (a text) and keys (or evidence, the keys of the
     memories that answer it), and where wanted context, category, embedding, roles, filter.
 
-    recall is mnemo recall as configured, search its first stage alone. The others rank the same memories by
-    code of their own: cosine of the float or int8 embeddings, bm25 of the words, bm25-stemmed of their stems
-    without stop words, rrf the reciprocal rank fusion of cosine and BM25. Times are those of one question at
-    a time; the others work in this process, on what was read before.
+    recall is mnemo recall as configured, search its first stage alone, the nearest hypervectors. The others
+    rank the same memories by code of their own: cosine of the float or int8 embeddings, bm25 of the words,
+    bm25-stemmed of their stems without stop words, rrf the reciprocal rank fusion of cosine and BM25. Times
+    are those of one question at a time; the others work in this process, on what was read before.
 
     No answer counts as an access: each recall is rolled back.
     """
-    if memories is None and (memory_embeddings is not None or encoding is not None):
-        raise click.UsageError("--memory-embeddings and --encoding belong to --memories")
+    if memories is None and (memory_embeddings, encoding, ranking) != (None, None, None):
+        raise click.UsageError("--memory-embeddings, --encoding and --ranking belong to --memories")
     if methods == ():
         raise click.UsageError("--methods names none")
     if plot is not None:
         check_plot(plot)
     asked = read_questions(questions, embeddings)
     plan = Plan(methods=methods, by=by, missing=missing, **options)
-    filling = None if memories is None else Memories(memories, memory_embeddings, encoding, collection)
+    filling = None
+    if memories is not None:
+        filling = Memories(memories, memory_embeddings, encoding, ranking, collection)
 
     with _Progress(shown=not no_progress and sys.stderr.isatty()) as progress:
 

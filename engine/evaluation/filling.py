@@ -25,13 +25,15 @@ from engine.mnemo import Mnemo
 class Memories:
     """A file of memories as `mnemo ingest` reads it, and the collection that it is to fill.
 
-    `encoding`: weights of the collection, as mnemo.encoding takes them. `collection` None: one named after
-    all of this, so that the same is filled once and something else goes elsewhere.
+    `encoding` and `ranking`: weights of the collection, as mnemo.encoding and mnemo.ranking take them.
+    `collection` None: one named after all of this, so that the same is filled once and something else goes
+    elsewhere.
     """
 
     path: Path
     embeddings: Path | None = None
     encoding: Mapping[str, Any] | None = None
+    ranking: Mapping[str, Any] | None = None
     collection: str | None = None
 
 
@@ -54,13 +56,14 @@ async def fill(mnemo: Mnemo, memories: Memories, reporter: Reporter) -> Filled:
     source = await source_name(plan)
     if source is None:
         raise InvalidArgument(f"{memories.path} is no file: memories to measure on are read more than once")
-    encoding = dict(memories.encoding or {})
-    name = memories.collection or f"eval_{_digest(source, encoding)}"
+    encoding, ranking = dict(memories.encoding or {}), dict(memories.ranking or {})
+    name = memories.collection or f"eval_{_digest(source, encoding, ranking)}"
     plan = Plan(plan.path, plan.format, name, embeddings=plan.embeddings)
     with translate_errors():
         async with mnemo.pool.connection() as connection:
             await connection.execute(
-                "select mnemo.create_collection(%s, encoding => %s)", (name, Jsonb(encoding))
+                "select mnemo.create_collection(%s, encoding => %s, ranking => %s)",
+                (name, Jsonb(encoding), Jsonb(ranking)),
             )
     if await mnemo.count(collection=name) and not await mnemo.writer.ingest_position(source, name):
         raise InvalidArgument(
@@ -82,5 +85,5 @@ async def _embeddings(mnemo: Mnemo, plan: Plan) -> dict[str, NDArray[np.float32]
     }
 
 
-def _digest(source: str, encoding: dict[str, Any]) -> str:
-    return sha256(f"{source}{json.dumps(encoding, sort_keys=True)}".encode()).hexdigest()[:12]
+def _digest(source: str, *weights: dict[str, Any]) -> str:
+    return sha256(f"{source}{json.dumps(weights, sort_keys=True)}".encode()).hexdigest()[:12]

@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 import pytest
 from numpy.typing import NDArray
+from psycopg.types.json import Jsonb
 
 from engine import Memory, Mnemo
 from engine.config import Settings
@@ -110,25 +111,31 @@ def test_figures_are_those_of_a_plain_computation(filled: str, mnemo: Run, files
     )
 
 
-def test_search_is_scored_on_what_the_api_returns(filled: str, mnemo: Run, files: list[str]) -> None:
+def test_ours_are_scored_on_what_sql_returns(filled: str, mnemo: Run, files: list[str]) -> None:
+    statements = {
+        "search": "select key from mnemo.search(mnemo.encode_query(%(text)s, context => %(context)s,"
+        " embedding => %(vector)s::real[]), k => 10, context => %(context)s, filter => %(filter)s)",
+        "recall": "select key from mnemo.search_text(%(text)s, k => 10, context => %(context)s,"
+        " filter => %(filter)s, embedding => %(vector)s::real[])",
+    }
+    expected: dict[str, list[float]] = {"search": [], "recall": []}
+    with psycopg.connect(filled, autocommit=True) as connection:
+        for place, question in enumerate(_questions()):
+            keys = set(question["keys"][: 1 if "filter" in question else 2])
+            asked = {
+                "text": question["question"],
+                "context": question["context"],
+                "filter": Jsonb(question.get("filter", {})),
+                "vector": NEAR[place].tolist(),
+            }
+            for method, statement in statements.items():
+                found = [key for (key,) in connection.execute(statement, asked).fetchall()]
+                expected[method].append(len(keys & set(found[:3])) / len(keys))
     done = mnemo("--dsn", filled, "eval", *files, "-k", "3", "--json", "--methods", "search,recall")
-
-    async def ask() -> list[float]:
-        found = []
-        async with Mnemo.open(filled) as opened:
-            for place, question in enumerate(_questions()):
-                where = question.get("filter")
-                hits = await opened.search(
-                    question["question"], embedding=NEAR[place], k=3, context=question["context"], where=where
-                )
-                keys = set(question["keys"][: 1 if where else 2])
-                found.append(len(keys & {hit.key for hit in hits}) / len(keys))
-        return found
-
-    rows = json.loads(done.out)["rows"]
-    assert [row["method"] for row in rows[:2]] == ["recall", "search"]
-    assert rows[1]["recall"][0] == pytest.approx(np.mean(asyncio.run(ask())), abs=1e-4)
-    assert json.loads(done.out)["differences"] == []
+    report = json.loads(done.out)
+    measured = {row["method"]: row["recall"][0] for row in report["rows"] if row["group"] == "all"}
+    assert measured == pytest.approx({name: np.mean(each) for name, each in expected.items()}, abs=1e-4)
+    assert report["differences"] == []
 
 
 def test_the_same_seed_gives_the_same_figures(filled: str, mnemo: Run, files: list[str]) -> None:
@@ -180,6 +187,30 @@ def test_other_languages_are_found_by_their_words(
     again = mnemo(*asked)
     assert "stored" not in again.err
     assert json.loads(again.out)["collection"] == report["collection"]
+
+
+def test_roles_and_weights_reach_the_collection(module_dsn: str, mnemo: Run, tmp_path: Path) -> None:
+    said = ["the boat is nearly done", "the boat needs paint", "a cat sleeps", "the train was late"]
+    rows = [
+        {"key": f"{name} {n}", "content": text, "voice": name}
+        for n, text in enumerate(said)
+        for name in ("Ann", "Bob")
+    ]
+    question = {"question": "What about the train?", "keys": ["Bob 3"], "roles": {"voice": "Bob"}}
+    questions = write_lines(tmp_path / "questions.jsonl", [question])
+    asked = (
+        "--dsn", module_dsn, "eval", questions, "-k", "1", "--json", "--methods", "search",
+        "--memories", write_lines(tmp_path / "memories.jsonl", rows),
+    )  # fmt: skip
+    done = mnemo(*asked, "--encoding", '{"roles": {"voice": 256}}', "--ranking", '{"candidates": 5}')
+    report = json.loads(done.out)
+    assert report["rows"][0]["recall"][0] == 1.0
+    with psycopg.connect(module_dsn) as connection:
+        weights = "select encoding -> 'roles', ranking -> 'candidates' from mnemo.collection where name = %s"
+        assert connection.execute(weights, [report["collection"]]).fetchone() == ({"voice": 256}, 5)
+    without = mnemo(*asked)
+    assert "questions.jsonl:1: " in without.err
+    assert "'voice'" in without.err
 
 
 def test_a_table_and_a_picture_for_people(filled: str, mnemo: Run, files: list[str], tmp_path: Path) -> None:
