@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter, ValidationError
 
 from engine.config import Settings
+from engine.consolidating import ConsolidatingApi
 from engine.database.errors import translate_errors
 from engine.database.pool import Pool, is_lost, make_pool
 from engine.database.unreachable import tiers_left_out
@@ -20,7 +21,7 @@ from engine.doctor import Finding
 from engine.errors import InvalidArgument, TimedOut
 from engine.events.api import EventsApi
 from engine.explaining import ExplainingApi
-from engine.memory import MAX_SCROLL, Collection, Hit, Memory, MemoryId, Recall, Record, Tier, TierStats
+from engine.memory import MAX_SCROLL, Collection, Hit, Memory, MemoryId, Recall, Record, TierStats
 from engine.questions import question, statement
 from engine.resilience import retried
 from engine.server import serve
@@ -35,7 +36,7 @@ _TENANT = TypeAdapter[str](Annotated[str, Settings.model_fields["tenant"]])
 _DOCTOR = 'select "check", status, detail, advice from mnemo.doctor(%s)'
 
 
-class Mnemo(EventsApi, ExplainingApi):
+class Mnemo(ConsolidatingApi, EventsApi, ExplainingApi):
     """A long-term memory in PostgreSQL. Made by `Mnemo.open`; safe to use from many tasks at once.
 
     Every method raises errors of `engine.errors`; one that fails has changed nothing, except `remember_many`,
@@ -197,14 +198,6 @@ class Mnemo(EventsApi, ExplainingApi):
     async def reinforce(self, memory_id: MemoryId) -> float:
         """Strengthen a memory as an access does; return its strength, 0 to 1."""
         return float(await self._value("select mnemo.reinforce(%s)", memory_id))
-
-    async def promote(self, memory_ids: Sequence[MemoryId], tier: Tier = "hot") -> int:
-        """Move memories to a faster tier; return how many moved. Pinned ones stay."""
-        return int(await self._value("select mnemo.promote(%s::uuid[], %s)", list(memory_ids), tier))
-
-    async def demote(self, memory_ids: Sequence[MemoryId], tier: Tier = "warm") -> int:
-        """Move memories to a slower tier; return how many moved. Pinned ones stay."""
-        return int(await self._value("select mnemo.demote(%s::uuid[], %s)", list(memory_ids), tier))
 
     async def create_collection(self, name: str, **definition: Any) -> bool:
         """Create a collection; False when it is there. For `definition` see mnemo.create_collection."""

@@ -24,6 +24,7 @@ SUMMARIES = {
     "top": "Watch tiers, jobs and the event bus.",
     "cost": "Show what the memories cost a month.",
     "worker": "Run the jobs until stopped.",
+    "consolidate": "Move memories to the tiers that the policies say, now.",
     "jobs": "Show the jobs that mnemo worker runs, or act on one.",
     "events": "Show the event bus, or try dead letters again.",
     "doctor": "Look for the traps of this field.",

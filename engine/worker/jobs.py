@@ -10,6 +10,8 @@ from psycopg.rows import TupleRow, class_row
 
 from engine.config import Settings
 from engine.database.errors import translated
+from engine.reencoding import Reencoder
+from engine.worker.preparing import Preparing
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +21,7 @@ Connection = psycopg.AsyncConnection[TupleRow]
 DELAYS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 _STEP = (
     "select job, run, outcome, work, extract(epoch from next_due_at - mnemo.now())::float8 as due_in"
-    " from mnemo.run_job_step(%s)"
+    " from mnemo.run_job_step(%s, %s)"
 )
 _RUN = (
     "select r.steps, r.work, r.seconds, r.error, j.enabled, j.every < interval '1 minute'"
@@ -46,6 +48,7 @@ class JobService:
         self._settings = settings
         self._name = name
         self._once = once
+        self._reencoder = Reencoder()
         self.failed = 0
         """Runs that failed here."""
 
@@ -62,11 +65,13 @@ class JobService:
         while not stopping.is_set():
             try:
                 async with await self._connect() as connection:
+                    preparing = Preparing(self._reencoder)
                     while not stopping.is_set():
-                        step = await self._step(connection)
+                        waiting = await preparing.advance(connection)
+                        step = await self._step(connection, waiting)
                         attempt = 0
-                        if step.outcome is None:
-                            if self._once:
+                        if step.outcome is None and not preparing.under_way:
+                            if self._once and waiting is None:
                                 return
                             await self._idle(connection, step.due_in, stopping)
             except psycopg.Error as error:
@@ -107,9 +112,9 @@ class JobService:
         logger.info("%s is connected", self._name)
         return connection
 
-    async def _step(self, connection: Connection) -> Step:
+    async def _step(self, connection: Connection, leaving_out: str | None) -> Step:
         async with connection.cursor(row_factory=class_row(Step)) as cursor:
-            await cursor.execute(_STEP, (self._name,))
+            await cursor.execute(_STEP, (self._name, leaving_out))
             step = await cursor.fetchone()
         assert step is not None
         logger.debug("step of job %s, run %s: %s %s", step.job, step.run, step.outcome, step.work)
