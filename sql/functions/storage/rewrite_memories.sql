@@ -16,7 +16,7 @@ begin
     order by a.bucket, a.id
     for update of a;
 
-    perform mnemo.uncount_memories(array(select d.id from unnest(p_drafts) d where d.existed));
+    perform mnemo.uncount_memories(array(select d.id from unnest(p_drafts) d where d.existed), p_into);
     update mnemo.memory m
     set segment = case when a.pinned then a.segment else s.segment end,
         content = d.content, hdv = d.hdv::bit({bits}), embedding = d.embedding, encoded = d.encoded, context = d.context,
@@ -25,6 +25,8 @@ begin
     join mnemo.activity a on a.bucket = mnemo.bucket_of(d.id) and a.id = d.id
     join mnemo.open_segment s on s.tier = d.tier
     where d.existed and m.segment = a.segment and m.bucket = a.bucket and m.id = a.id;
+
+    delete from mnemo.pending_hypervector p where p.id = any (array(select d.id from unnest(p_drafts) d where d.existed));
 
     if p_into <> 'mnemo.memory'::regclass then
         execute format(
