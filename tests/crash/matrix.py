@@ -37,6 +37,10 @@ _REST: dict[str, LiteralString] = {
     ),
     "partitions": "select tier, state, count(*) from mnemo.segment group by 1, 2",
     "policies": "select policy, before::text, after::text from mnemo.policy_change",
+    "hypervectors": (
+        "select coalesce(m.key, m.id::text), m.encoded, md5(m.hdv::text), p.id is not null"
+        " from mnemo.memory m left join mnemo.pending_hypervector p using (bucket, id)"
+    ),
     "associations": "select tenant, context, a, b, weight from mnemo.association",
     "waiting accesses": "select at, memory_ids::text from mnemo.access_log",
     "dead letters": "select subscription, topic, memory_id, error from mnemo.dead_letter",
@@ -198,6 +202,7 @@ class Matrix:
             state: dict[str, Any] = {
                 name: Counter(db.execute(query).fetchall()) for name, query in _REST.items()
             }
+            state["words"] = self._counted(db)
             memories = db.execute(_MEMORIES).fetchall()
             ids = {row[1]: row[0] for row in memories}
             # Those written by the action have another id each time.
@@ -205,6 +210,19 @@ class Matrix:
         with self.connect(database, scenario.days + 1) as db:
             state["delivered"] = self._delivered(db, ids)
         return state
+
+    def _counted(self, db: Connection) -> set[tuple[Any, ...]]:
+        """Return the statistics of words once they are added up: as a recount has them."""
+        while db.execute("select mnemo.fold_terms_step()").fetchone() != (0,):
+            pass
+        query: LiteralString = (
+            "select role, term, memories from mnemo.term"
+            " union all select 'corpus', words::text, memories from mnemo.corpus"
+        )
+        counted = set(db.execute(query).fetchall())
+        db.execute("select mnemo.recount_terms()")
+        assert set(db.execute(query).fetchall()) == counted
+        return counted
 
     def _delivered(self, db: Connection, ids: dict[Any, str]) -> set[tuple[Any, ...]]:
         delivered = set()

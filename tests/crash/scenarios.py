@@ -58,6 +58,15 @@ COMPLETE = (
     " array_agg(b.seq) filter (where b.n = 3), array['refused'])"
     " from (select *, row_number() over (order by seq) as n from public.batch) b"
 )
+SAID = (
+    "select mnemo.remember('Ann: said ' || n || ' of tea', context => 's', key => 't' || n,"
+    " importance => 0.75) from generate_series(1, 7) n",
+)
+STAGE = (
+    "select mnemo.stage_hypervectors(array_agg(s.id), array_agg(s.segment), array_agg(s.place),"
+    " array_agg(s.writer), array_agg(mnemo.random_hypervector('of ' || s.texts[1])::varbit))"
+    " from mnemo.surroundings(array(select d.id from mnemo.due_for_encoding(100, '20 days') d)) s"
+)
 LEARN = (*RECALLS, "select mnemo.fold_accesses()")
 ADAPT = (
     "select mnemo.alter_eviction_policy('hot-capacity', '{\"capacity_rows\": 30}')",
@@ -107,6 +116,15 @@ SCENARIOS = {
         prepare=(BULK,),
         job="mnemo.consolidate_step",
     ),
+    "stage": Scenario(("hypervectors.staged",), STAGE, SAID),
+    "demote with hypervectors": Scenario(MOVED, prepare=(*SAID, STAGE), job="mnemo.consolidate_step"),
+    "bulk with hypervectors": Scenario(
+        (*COPIED, "bulk.rows_deleted", "bulk.attached"),
+        prepare=(*SAID, STAGE, BULK),
+        job="mnemo.consolidate_step",
+    ),
+    "fold terms": Scenario(("terms.folded",), prepare=SAID, days=0, job="mnemo.fold_terms_step"),
+    "recount terms": Scenario(("terms.recounted",), "select mnemo.recount_terms()", SAID, days=0),
     "merge": Scenario(
         (*COPIED, "merge.writers_wait", "merge.attached"), prepare=PARTITIONS, job="mnemo.consolidate_step"
     ),

@@ -39,6 +39,10 @@ _VIOLATIONS = {
         "select c.id from mnemo.accessed c left join mnemo.activity a on a.bucket = c.bucket and a.id = c.id"
         " where a.id is null"
     ),
+    "a hypervector waits for the move of a memory that is there": (
+        "select p.id from mnemo.pending_hypervector p left join mnemo.memory m"
+        " on m.bucket = p.bucket and m.id = p.id where m.id is null"
+    ),
     "an activity row has its memory": (
         "select a.id from mnemo.activity a left join mnemo.memory m"
         " on m.bucket = a.bucket and m.id = a.id and m.segment = a.segment where m.id is null"
