@@ -13,8 +13,8 @@ from tests.benchmarks.ablation import ablation
 from tests.benchmarks.algebra import algebra
 from tests.benchmarks.composites import composites
 from tests.benchmarks.conversations import Conversations
-from tests.benchmarks.crossvalidate import crossvalidate
 from tests.benchmarks.counting import counting
+from tests.benchmarks.crossvalidate import crossvalidate
 from tests.benchmarks.curves import Curve
 from tests.benchmarks.data import Corpus, load
 from tests.benchmarks.events import events
@@ -33,7 +33,7 @@ from tests.benchmarks.writes import bulk, insert
 
 _INDEXED = {"index", "curves", "filters"}
 _STORED = {"bulk", "exact", "search", "insert", "algebra"} | _INDEXED
-_LOADED = {"ingest", "moves"} | _STORED
+_LOADED = {"ingest", "moves", "statistics"} | _STORED
 _CONVERSED = {"evidence", "ablation", "crossvalidate"}
 # 50,000 less the queries and the rows kept back for inserting.
 _FEWEST_ROWS = 40_000
@@ -55,6 +55,8 @@ async def measure(
         rows += await known(stage, options)
     if "ingest" in asked and corpus is not None:
         rows += ingesting(stage, corpus, options)
+    if "statistics" in asked and corpus is not None:
+        rows += await counting(stage, corpus, options)
     if "events" in asked:
         rows += await events(stage, options)
     if "moves" in asked and corpus is not None:
@@ -104,7 +106,7 @@ async def _stored(
 
 
 def _conversed(stage: Stage, dsn: str, folder: Path, options: Options) -> list[report.Row]:
-    """Run the sections about conversations, in this process, with the weights that the database has by default."""
+    """Run the sections about conversations, in this process, with the database's default weights."""
     rows: list[report.Row] = []
     asked = set(options.only)
     data = Conversations(folder, 2 if options.quick else None)

@@ -39,15 +39,20 @@ def load(folder: Path | None, bits: int, rows: int | None, queries: int) -> Corp
     return _docstrings(bits, rows, queries) if folder is None else _embeddings(folder, bits, rows, queries)
 
 
-def known_items(
-    bits: int, most: int | None, sample: int
-) -> tuple[list[str], Hypervectors, list[int], Hypervectors]:
-    """Return distinct docstrings and their hypervectors; which are asked for, and how those are encoded."""
+def known_items(most: int | None, sample: int) -> tuple[list[str], list[int], list[str]]:
+    """Return distinct docstrings, which are asked for, and by what."""
     texts = _distinct(most)
     long = [i for i, text in enumerate(texts) if len(text.split()) >= FEWEST_WORDS]
     chosen = random.Random(11).sample(long, min(sample, len(long)))
-    encoder = LexicalEncoder(bits)
-    return texts, encoder.encode(texts), chosen, encoder.encode(shortened([texts[i] for i in chosen]))
+    return texts, chosen, shortened([texts[i] for i in chosen])
+
+
+def synsets(folder: Path, most: int | None = None) -> tuple[list[str], NDArray[np.float32]]:
+    """Return texts and embeddings float32[n, d], of length 1, of WordNet."""
+    embeddings = np.load(folder / "wordnet_50k_embeddings.npy")[:most].astype(np.float32)
+    with gzip.open(folder / "wordnet_50k.jsonl.gz", "rt", encoding="utf-8") as lines:
+        texts = [json.loads(line)["content"] for line in lines][:most]
+    return texts, embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
 
 
 def shortened(texts: list[str]) -> list[str]:

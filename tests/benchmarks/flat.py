@@ -49,6 +49,14 @@ class Faiss:
         return [int(place) for place in found[0] if place >= 0]
 
 
+def nearest(stored: Hypervectors, asked: Hypervectors, k: int) -> NDArray[np.int64]:
+    """Return the places of the k nearest of each query, int64[n, k], by a scan."""
+    index = faiss.IndexBinaryFlat(stored.shape[1] * 8)
+    index.add(stored)
+    found: NDArray[np.int64] = index.search(asked, k)[1]
+    return found
+
+
 def one_thread() -> None:
     """Let FAISS answer on one thread, as a backend of PostgreSQL does."""
     faiss.omp_set_num_threads(1)
