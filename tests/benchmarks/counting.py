@@ -72,10 +72,11 @@ def _unnamed(batch: Sequence[Memory]) -> list[Memory]:
 
 
 def _row(what: str, seconds: dict[str, list[float]], size: int, how: str) -> Row:
-    without, counted = (statistics.fmean(seconds[name]) for name in _SIDES)
+    without, counted = (statistics.median(seconds[name]) for name in _SIDES)
+    pairs = zip(seconds["without"], seconds["with"], strict=True)
     return Row(
         f"{what} with statistics of words against without",
-        without / counted,
+        statistics.median(bare / mine for bare, mine in pairs),
         "x",
         f"{size / counted:,.0f} against {size / without:,.0f} memories/s {how}, hypervectors ready",
         0.8,
