@@ -14,6 +14,7 @@ from engine import Mnemo
 from tests.benchmarks.data import Corpus
 from tests.benchmarks.options import Options
 from tests.benchmarks.ours import memories
+from tests.benchmarks.reencoding import reencoding
 from tests.benchmarks.report import Row
 from tests.benchmarks.stage import Connection, Stage, only, set_to
 
@@ -29,6 +30,7 @@ async def moving(stage: Stage, corpus: Corpus, options: Options) -> list[Row]:
         *await _in_bulk(stage, corpus, options),
         await _row_by_row(stage, corpus, options),
         *await _recording(stage, corpus, options),
+        *await reencoding(stage, corpus, options),
         *_candidates(stage, options),
     ]
 
