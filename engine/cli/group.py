@@ -18,7 +18,7 @@ SUMMARIES = {
     "psql": "Open psql on Mnemo's database.",
     "migrate": "Install Mnemo in a database, or bring it up to date.",
     "ingest": "Store the rows of a file.",
-    "recall": "Find the memories nearest to a text, a hypervector or an embedding.",
+    "recall": "Find the memories nearest to a text, an embedding, values of roles, or a hypervector.",
     "eval": "Measure how well questions find their answers, beside cosine, BM25 and both.",
     "stats": "Show what each tier holds, the jobs, the event bus and the policies.",
     "top": "Watch tiers, jobs and the event bus.",

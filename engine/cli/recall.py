@@ -30,7 +30,13 @@ from engine.mnemo import Mnemo
     "--embedding-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     show_envvar=True,
-    help="Ask with an embedding instead: an .npy file of float[d].",
+    help="Ask with an embedding, beside the text or instead: an .npy file of float[d].",
+)
+@click.option(
+    "--roles",
+    type=JsonObject(),
+    show_envvar=True,
+    help='Ask for values of roles, such as {"speaker": "Ann"}; what the text names need not be given.',
 )
 @click.option("-k", "--k", type=int, show_envvar=True, help="How many hits.  [default: search.k]")
 @click.option("--collection", type=Text(), default="memories", show_envvar=True, help="Where to look.")
@@ -50,6 +56,7 @@ def command(
     text: str | None,
     hdv_file: Path | None,
     embedding_file: Path | None,
+    roles: dict[str, Any] | None,
     k: int | None,
     collection: str,
     context: str | None,
@@ -58,9 +65,10 @@ def command(
     explain: bool,
     json: bool,
 ) -> None:
-    """Find the memories nearest to a text, a hypervector or an embedding."""
-    if sum(given is not None for given in (text, hdv_file, embedding_file)) != 1:
-        raise click.UsageError("give a TEXT, --hdv-file or --embedding-file, one of them")
+    """Find the memories nearest to a text, an embedding, values of roles, or a hypervector."""
+    asked = [given is not None for given in (text, embedding_file, roles)]
+    if any(asked) == (hdv_file is not None):
+        raise click.UsageError("give a TEXT, --embedding-file or --roles, or else --hdv-file")
     query = text if hdv_file is None else read_hypervector(hdv_file)
     embedding = None if embedding_file is None else read_embedding(embedding_file)
 
@@ -72,6 +80,7 @@ def command(
         recalled = await mnemo.recall(
             query,
             embedding=embedding,
+            roles=roles,
             k=k,
             collection=collection,
             context=context,
@@ -80,7 +89,7 @@ def command(
         )
         for hit in recalled if explain else ():
             reasons[hit.memory_id] = await mnemo.explain(
-                text, hit.memory_id, embedding=embedding, context=context
+                text, hit.memory_id, embedding=embedding, roles=roles, context=context
             )
         return recalled
 

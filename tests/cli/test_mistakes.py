@@ -35,7 +35,7 @@ def _refused(mnemo: Run, code: int, message: str, *arguments: str) -> None:
         (["caf\udce9"], 2, "is not valid UTF-8 (character 4)"),
         (["x", "--context", "\udcff"], 2, "is not valid UTF-8"),
         (["x", "--where", '{"a": "\udcff"}'], 2, "is not valid UTF-8"),
-        ([], 2, "give a TEXT, --hdv-file or --embedding-file"),
+        ([], 2, "give a TEXT, --embedding-file or --roles"),
         (["x", "--tenant", "a\nb"], 1, "tenant"),
         (["x", "--tenant", "\udcff"], 1, "tenant"),
         (["x", "--preset", "bold"], 2, "'bold' is not one of"),
