@@ -28,13 +28,18 @@ _COUNTS = "select memories, counts from mnemo.batch_counts(%s::text, %s, %s::tex
 
 
 def encoder_of(collection: Collection, bits: int) -> CompositeEncoder:
-    """Return the encoder of a composite collection; the same one each time."""
-    return _encoder(json.dumps(dict(collection.encoding), sort_keys=True), collection.seed, bits)
+    """Return the encoder of a composite collection for memories; the same one each time."""
+    return _encoder(json.dumps(dict(collection.encoding), sort_keys=True), collection.seed, bits, 48 << 20)
 
 
-@lru_cache(maxsize=4)
-def _encoder(definition: str, seed: str, bits: int) -> CompositeEncoder:
-    return CompositeEncoder(Encoding.of(json.loads(definition)), seed, bits)
+def query_encoder(collection: Collection, bits: int) -> CompositeEncoder:
+    """Return the encoder of a composite collection for questions, which thus wait for no batch."""
+    return _encoder(json.dumps(dict(collection.encoding), sort_keys=True), collection.seed, bits, 16 << 20)
+
+
+@lru_cache(maxsize=8)
+def _encoder(definition: str, seed: str, bits: int, word_bytes: int) -> CompositeEncoder:
+    return CompositeEncoder(Encoding.of(json.loads(definition)), seed, bits, word_bytes)
 
 
 async def compose(cursor: AsyncCursor[TupleRow], prepared: Prepared) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from engine.composing import encoder_of
+from engine.composing import query_encoder
 from engine.database.parameters import PackedBits
 from engine.encoders import Statistics, Words
 from engine.encoding import bound, check_embedding, check_hypervector, encode_texts
@@ -114,7 +114,7 @@ async def statement(
 
 
 async def _composite(connection: AsyncConnection[Any], asked: Question) -> tuple[NDArray[np.uint8], bool]:
-    encoder = encoder_of(asked.collection, asked.bits)
+    encoder = query_encoder(asked.collection, asked.bits)
     words = Words.of(asked.text or "")
     cursor = await connection.execute(
         _KNOWN,

@@ -29,6 +29,12 @@ def multiply(left: Floats, right: Floats, out: Floats) -> None:
     rows = max(1, _MOST // (step * width))
     for top in range(0, len(left), rows):
         some = left[top : top + rows]
+        if len(some) == 1 and rows > 1:
+            # A matrix times a vector is split among threads sooner.
+            both = np.empty((2, out.shape[1]), out.dtype)
+            multiply(np.repeat(some, 2, axis=0), right, both)
+            out[top] = both[0]
+            continue
         into = out[top : top + rows].reshape(len(some), pieces, width).transpose(1, 0, 2)
         np.matmul(some[:, :step], right[:, :step], out=into)
         for at in range(step, depth, step):

@@ -1,20 +1,25 @@
 """The hypervectors of words: weighted sums of the symbols of their parts, kept as counts a byte each."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import gcd
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.encoders.products import Floats, multiply
 from engine.encoders.symbols import SymbolTable
 from engine.encoders.weights import Encoding, Integers, Words
 from engine.hypervector.algebra import check_bits
 
 TILE = 4_096
-_TABLE_BYTES = 48 << 20
+WORDS = 256
+"""Words of a group, at most."""
+_WIDTH = 256
 _SYMBOL_BYTES = 16 << 20
 _PAIR = "\0"
-_SYMBOLS = 256
-_WORDS = 64
+_NEW = 64
 
 
 class Vocabulary:
@@ -23,14 +28,14 @@ class Vocabulary:
     Kept in tiles of TILE components, the least used of them going first. Not for several threads.
     """
 
-    def __init__(self, bits: int, encoding: Encoding) -> None:
+    def __init__(self, bits: int, encoding: Encoding, table_bytes: int) -> None:
         self.bits = check_bits(bits)
         self._encoding = encoding
         self._symbols = SymbolTable(bits, max(1_024, _SYMBOL_BYTES // (bits // 8)))
         kind = np.uint8 if encoding.word + encoding.prefix + 64 * encoding.gram < 256 else np.uint16
-        self.capacity = _TABLE_BYTES // (bits * kind().itemsize)
+        self.capacity = table_bytes // (bits * kind().itemsize)
         self.longest = self.capacity // 8
-        """Words of a text, at most, that `slots` is for; see `long_text`."""
+        """The words of a longer text come in parts."""
         self._tiles = [
             np.empty((self.capacity, min(TILE, bits - left)), kind) for left in range(0, bits, TILE)
         ]
@@ -51,17 +56,18 @@ class Vocabulary:
         return how.word + how.prefix + how.gram * max(map(len, text.terms), default=0)
 
     def slots(self, keys: Sequence[str]) -> tuple[NDArray[np.intp], Integers]:
-        """Return where the words stand in the tiles and the total of each; good until the next call.
+        """Return where the words stand in the tiles and the total of each; good for a while.
 
-        There may be `capacity` different ones.
+        There may be `capacity` different ones. Those of the call before keep their places where both calls
+        have no more together.
         """
         known = self._known
         missing = [key for key in dict.fromkeys(keys) if key not in known]
         for key in keys:
             if key in known:
                 known[key] = known.pop(key)
-        for start in range(0, len(missing), _WORDS):
-            some = missing[start : start + _WORDS]
+        for start in range(0, len(missing), _NEW):
+            some = missing[start : start + _NEW]
             slots = [
                 len(known) + at if len(known) + at < self.capacity else known.pop(next(iter(known)))
                 for at in range(len(some))
@@ -74,20 +80,6 @@ class Vocabulary:
     def tile(self, place: int) -> NDArray[np.uint8 | np.uint16]:
         """Return the table of one tile, [capacity, at most TILE]."""
         return self._tiles[place]
-
-    def long_text(self, keys: Sequence[str], weights: Integers) -> Integers:
-        """Return the weighted sum int64[D] of the hypervectors of words, without keeping any."""
-        summed: dict[str, int] = {}
-        for key, weight in zip(keys, weights.tolist(), strict=True):
-            for name, part in self._parts(key):
-                summed[name] = summed.get(name, 0) + weight * part
-        names = list(summed)
-        values = np.array(list(summed.values()), np.int64)
-        ones = np.zeros(self.bits, np.float64)
-        for start in range(0, len(names), _SYMBOLS):
-            tile = np.unpackbits(self._symbols.make(names[start : start + _SYMBOLS]), axis=1)
-            ones += values[start : start + _SYMBOLS].astype(np.float64) @ tile.astype(np.float64)
-        return 2 * ones.astype(np.int64) - int(values.sum())
 
     def _fill(self, slots: Sequence[int], keys: Sequence[str]) -> None:
         parts = [self._parts(key) for key in keys]
@@ -121,3 +113,48 @@ class Vocabulary:
             padded = f" {key} "
             parts += [("g:" + padded[at : at + 3], how.gram) for at in range(len(key))]
         return parts
+
+
+@dataclass(frozen=True, slots=True)
+class WordGroup:
+    """Words of some lines: their slots in the vocabulary, weights[lines, slots], and what to take off."""
+
+    lines: NDArray[np.intp]
+    slots: NDArray[np.intp]
+    weights: Floats
+    excess: Floats
+
+    def add(self, table: NDArray[np.uint8 | np.uint16], to: Floats) -> None:
+        """Add to [all lines, width] the words of these lines in one tile."""
+        width = table.shape[1]
+        piece = gcd(width, _WIDTH)
+        product = np.empty((len(self.lines), width), self.weights.dtype)
+        vectors = np.empty((width // piece, len(self.slots), piece), product.dtype)
+        rows = table.take(self.slots, axis=0)
+        np.copyto(vectors, rows.reshape(len(rows), -1, piece).transpose(1, 0, 2))
+        multiply(self.weights, vectors, product)
+        product -= self.excess
+        to[self.lines] += product
+
+
+def grouped(
+    lines: Sequence[int],
+    sizes: Sequence[int],
+    places: NDArray[np.intp],
+    weights: Integers,
+    totals: Integers,
+    kind: Any,
+) -> list[WordGroup]:
+    """Return the words of lines, `sizes` of each line, in groups that are not too large for `multiply`."""
+    slots, columns = np.unique(places, return_inverse=True)
+    table = np.zeros((len(lines), len(slots)), np.int64)
+    table[np.repeat(np.arange(len(lines)), sizes), columns] = weights
+    of_slot = np.zeros(len(slots), np.int64)
+    of_slot[columns] = totals
+    groups = []
+    for some in (slice(at, at + WORDS) for at in range(0, len(slots), WORDS)):
+        excess = (table[:, some] @ of_slot[some])[:, None].astype(kind)
+        groups.append(
+            WordGroup(np.array(lines, np.intp), slots[some], (2 * table[:, some]).astype(kind), excess)
+        )
+    return groups

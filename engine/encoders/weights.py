@@ -121,20 +121,15 @@ def half_power(values: Integers, halves: int) -> Integers:
 
 def word_squares(texts: Sequence[Words], encoding: Encoding) -> Integers:
     """Return the squared lengths of the hypervectors of all words of some texts, one text after the other."""
-    squares: list[int] = []
-    own, gram = encoding.word**2, encoding.gram**2
-    whole = own + encoding.prefix**2
-    for text in texts:
-        words = len(text.terms) - text.pairs
-        for place, term in enumerate(text.terms):
-            size = len(term)
-            if place >= words:
-                squares.append(own + gram * size)
-            else:
-                squares.append(
-                    (whole if size >= encoding.prefix_length else own) + (gram * size if size >= 3 else 0)
-                )
-    return np.array(squares, np.int64)
+    sizes = np.array([len(term) for text in texts for term in text.terms], np.int64)
+    pairs = np.repeat(
+        np.array([False, True] * len(texts)),
+        [n for text in texts for n in (len(text.terms) - text.pairs, text.pairs)],
+    )
+    own, prefix, gram = encoding.word**2, encoding.prefix**2, encoding.gram**2
+    begins = (sizes >= encoding.prefix_length) & ~pairs
+    squares: Integers = own + prefix * begins + gram * sizes * (pairs | (sizes >= 3))
+    return squares
 
 
 def weigh(raw: Integers, squares: Integers, sizes: Sequence[int]) -> Integers:

@@ -280,10 +280,10 @@ def test_h4_little_room_changes_nothing(usual: Encoding, monkeypatch: pytest.Mon
     texts = [*LINES, *SCRIPTS, " ".join(f"word{n}" for n in range(200))] * 2
     wanted = in_a_row(texts)
     expected = encoded(CompositeEncoder(usual, SEED, 1_024), texts, wanted)
-    monkeypatch.setattr("engine.encoders.vocabulary._TABLE_BYTES", 300 * 1_024)
     monkeypatch.setattr("engine.encoders.products._KEPT_BYTES", 0)
     monkeypatch.setattr("engine.encoders.products._DEPTH", 3)
-    assert np.array_equal(encoded(CompositeEncoder(usual, SEED, 1_024), texts, wanted), expected)
+    small = CompositeEncoder(usual, SEED, 1_024, word_bytes=300 * 1_024)
+    assert np.array_equal(encoded(small, texts, wanted), expected)
 
 
 def test_h4_nothing_but_space_is_refused(usual: Encoding) -> None:
