@@ -30,7 +30,7 @@ async def counting(stage: Stage, corpus: Corpus, options: Options) -> list[Row]:
     batches = list(copying.batches(stored, size))[: options.scaled(10, 4)]
     seconds: dict[str, list[float]] = {name: [] for name in _SIDES}
     async with Mnemo.open(dsn) as mnemo:
-        # Never the same hypervectors twice: the index takes those it has in no time. And who is first changes.
+        # Never the same hypervectors twice, which an index takes in no time; and each is first in turn.
         for turn in range(0, len(batches) - 1, 2):
             sides = list(_SIDES) if turn % 4 else list(_SIDES)[::-1]
             for name, batch in zip(sides, batches[turn : turn + 2], strict=True):
