@@ -88,6 +88,17 @@ def question(
     return Question(query, vector, named, None, collection, context, bits)
 
 
+def lexical_hypervector(asked: Question) -> NDArray[np.uint8]:
+    """Return uint8[D/8] of a question to a lexical collection, which needs nothing that a database knows."""
+    if asked.hdv is not None:
+        return asked.hdv
+    if asked.embedding is not None:
+        hdv = project(asked.embedding, asked.collection.seed, asked.bits)
+    else:
+        hdv = encode_texts([asked.text or ""], asked.bits)[0]
+    return bound(hdv, asked.collection, asked.context)
+
+
 async def statement(
     connection: AsyncConnection[Any],
     asked: Question,
@@ -102,11 +113,7 @@ async def statement(
     if asked.hdv is not None:
         return Statement(_BY_VECTOR.format(function), (PackedBits.of(asked.hdv), *rest))
     if how.encoder != "composite":
-        if asked.embedding is not None:
-            hdv = project(asked.embedding, how.seed, asked.bits)
-        else:
-            hdv = encode_texts([asked.text or ""], asked.bits)[0]
-        return Statement(_BY_VECTOR.format(function), (PackedBits.of(bound(hdv, how, context)), *rest))
+        return Statement(_BY_VECTOR.format(function), (PackedBits.of(lexical_hypervector(asked)), *rest))
     hdv, words_only = await _composite(connection, asked)
     embedding = None if asked.embedding is None else asked.embedding.tolist()
     parameters = (asked.text, PackedBits.of(bound(hdv, how, context)), embedding, Jsonb(asked.roles), *rest)

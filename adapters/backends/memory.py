@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike
 
 from adapters.backends.matching import compile_filter
 from engine.backends import Page
-from engine.encoding import dimension_of, drafts_of, encode_query
+from engine.encoding import dimension_of, drafts_of, prepare
 from engine.errors import InvalidArgument
 from engine.hypervector import distances
 from engine.hypervector.algebra import check_bits
 from engine.memory import MAX_K, MAX_SCROLL, Collection, Hit, Memory, MemoryId, Record, Tier
+from engine.questions import lexical_hypervector, question
 from engine.schema.parameters import DEFAULT_BITS
 
 
@@ -47,7 +48,7 @@ class MemoryStore:
         how = self._collection
         if how.dimension is None:
             how = replace(how, dimension=dimension_of(memories))
-        drafts = drafts_of(memories, how, self._bits, self._importance)
+        drafts = drafts_of(prepare(memories, how, self._bits), self._importance)
         self._collection = how
         now = datetime.now(UTC)
         ids: list[MemoryId] = []
@@ -85,7 +86,8 @@ class MemoryStore:
         """Compare all, so always exact; unlike PostgreSQL it never stops at a tier."""
         if isinstance(k, bool) or not 1 <= k <= MAX_K:
             raise InvalidArgument(f"k must be between 1 and {MAX_K}, not {k}")
-        hdv = encode_query(query, embedding, self._collection, context, self._bits)
+        asked = question(query, embedding, None, self._collection, context, self._bits)
+        hdv = lexical_hypervector(asked)
         rows = [row for row in self._matching(where) if context is None or row.record.context == context]
         if not rows:
             return []
@@ -153,5 +155,5 @@ async def open_memory_store(
     importance: float = 0.8,
 ) -> AsyncIterator[MemoryStore]:
     """Open an empty store of hypervectors of that many bits; it is gone when the context ends."""
-    how = Collection("memories", "lexical", 1, None, seed, False, False, 0.0)
+    how = Collection("memories", "lexical", 1, None, seed, False, False, 0.0, {})
     yield MemoryStore(check_bits(bits), how, importance)

@@ -9,7 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Alter the tables, add the statistics, replace the functions that changed. Collections in use stay lexical."""
+    """Alter the tables, add the statistics, replace the functions; collections in use stay lexical."""
     apply_change(revision)
 
 

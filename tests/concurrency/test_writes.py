@@ -317,7 +317,8 @@ def test_forgetting_many_waits_for_batches_and_moves(two: tuple[Session, Session
     a.commit()
     for other in (
         "select mnemo.write_drafts(array_agg(row(0, 'x', mnemo.random_hypervector('x'), null, null, null,"
-        " null, null, key, 'memories', 1, 'warm', false, null, null, null, null, null)::mnemo.draft)) from mnemo.memory_key",
+        " null, null, key, 'memories', 1, 'warm', false, null, null, null, null, null)::mnemo.draft))"
+        " from mnemo.memory_key",
         "select mnemo.move_memories(array_agg(id), 'cold') from mnemo.memory_key",
     ):
         a.run(other)

@@ -10,15 +10,21 @@ declare
     v_prefix integer := (p_encoding ->> 'prefix')::integer;
     v_length integer := (p_encoding ->> 'prefix_length')::integer;
     v_gram   integer := (p_encoding ->> 'gram')::integer;
+    v_sum    numeric;
     v_norm   bigint;
 begin
-    select floor(sqrt(sum(
+    select sum(
         w.raw::numeric * w.raw * (
             v_word * v_word
             + case when w.kind = 'w' and length(w.word) >= v_length then v_prefix * v_prefix else 0 end
-            + v_gram * v_gram * case when w.kind = 'c' or length(w.word) >= 3 then length(w.word) else 0 end))))::bigint
-    into v_norm
+            + v_gram * v_gram * case when w.kind = 'c' or length(w.word) >= 3 then length(w.word) else 0 end))
+    into v_sum
     from unnest(p_words, p_kinds, p_raw) as w (word, kind, raw);
+    v_norm := greatest(1, floor(sqrt(v_sum)));
+    if v_norm::numeric * v_norm > v_sum then
+        -- The root is rounded before it is cut.
+        v_norm := greatest(1, v_norm - 1);
+    end if;
     return array(
         select greatest(1, (2 * 1024 * w.raw + v_norm) / (2 * v_norm))
         from unnest(p_raw) with ordinality as w (raw, place)
