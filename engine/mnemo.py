@@ -13,16 +13,16 @@ from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter, ValidationError
 
 from engine.config import Settings
-from engine.consolidating import ConsolidatingApi
+from engine.consolidation.api import ConsolidatingApi
 from engine.database.errors import translate_errors
 from engine.database.pool import Pool, is_lost, make_pool
 from engine.database.unreachable import tiers_left_out
 from engine.doctor import Finding
 from engine.errors import InvalidArgument, TimedOut
 from engine.events.api import EventsApi
-from engine.explaining import ExplainingApi
 from engine.memory import MAX_SCROLL, Collection, Hit, Memory, MemoryId, Recall, Record, TierStats
-from engine.questions import question, statement
+from engine.recall.explaining import ExplainingApi
+from engine.recall.questions import question, statement
 from engine.resilience import retried
 from engine.server import serve
 from engine.writing import Writer

@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike
 
 from adapters.backends.matching import compile_filter
 from engine.backends import Page
-from engine.encoding import dimension_of, drafts_of, prepare
 from engine.errors import InvalidArgument
 from engine.hypervector import distances
 from engine.hypervector.algebra import check_bits
 from engine.memory import MAX_K, MAX_SCROLL, Collection, Hit, Memory, MemoryId, Record, Tier
-from engine.questions import lexical_hypervector, question
+from engine.recall.questions import lexical_hypervector, question
 from engine.schema.parameters import DEFAULT_BITS
+from engine.writing.drafts import dimension_of, drafts_of, prepare
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from engine.cli.options import with_settings
 from engine.cli.output import notify, print_json
 from engine.cli.session import with_mnemo
 from engine.config import Settings
-from engine.consolidating import Consolidation
+from engine.consolidation.api import Consolidation
 from engine.mnemo import Mnemo
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 
 from engine.cli.output import as_line, print_recall
-from engine.explaining import Reason
 from engine.memory import Hit, MemoryId, Recall
+from engine.recall.explaining import Reason
 
 # Of the reasons in a memory itself, and in each of those around it, the first few that count.
 _OWN, _AROUND = 6, 3

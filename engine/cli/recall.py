@@ -13,9 +13,9 @@ from engine.cli.options import with_settings
 from engine.cli.output import print_json, print_recall, recall_as_json
 from engine.cli.session import with_mnemo
 from engine.config import Settings
-from engine.explaining import Reason
 from engine.memory import MemoryId, Recall
 from engine.mnemo import Mnemo
+from engine.recall.explaining import Reason
 
 
 @click.command()

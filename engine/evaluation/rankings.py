@@ -16,7 +16,7 @@ from engine.database.pool import Connection, Pool, make_pool
 from engine.evaluation.questions import Question
 from engine.memory import Recall
 from engine.mnemo import Mnemo
-from engine.questions import question, statement
+from engine.recall.questions import question, statement
 
 
 class RollingBack(Pool):

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.encoding import NUL_ESCAPE
 from engine.memory import Memory, Tier
+from engine.writing.drafts import NUL_ESCAPE
 
 MAX_NAME_BYTES = 1000
 

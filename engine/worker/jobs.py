@@ -9,8 +9,8 @@ import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from engine.config import Settings
+from engine.consolidation.reencoding import Reencoder
 from engine.database.errors import translated
-from engine.reencoding import Reencoder
 from engine.worker.preparing import Preparing
 
 logger = logging.getLogger(__name__)

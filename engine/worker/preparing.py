@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from engine.reencoding import WINDOW, Connection, Reencoder
+from engine.consolidation.reencoding import WINDOW, Connection, Reencoder
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import pytest
 from engine import Memory, Mnemo
 from engine.config import Settings
 from engine.errors import InvalidArgument, InvalidEmbedding, UnknownMemory
-from engine.explaining import Reason, RoleValue
 from engine.memory import MemoryId
+from engine.recall.explaining import Reason, RoleValue
 from tests.conftest import Connection
 
 TALK = ("Ann: I painted the lake at sunrise", "Ben: a lovely painting", "Ann: it hangs in the gallery now")

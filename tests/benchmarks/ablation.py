@@ -58,7 +58,7 @@ def ablation(data: Conversations, how: Encoding, sketch_bits: int) -> tuple[list
                 for bits in _WIDTHS:
                     widths[bits][:, pieces.questions] = recall(data, pieces, bits)[0]
     lines = [Line(group, name, scores) for (group, name, _), scores in zip(settings, found, strict=True)]
-    lines[1:1] = [Line("width", f"D = {bits:,}", scores) for bits, scores in widths.items() if bits != BITS]
+    lines[1:1] = [Line("width", f"D = {bits:,}", scores) for bits, scores in widths.items()]
     lines += list(_sketch(data, how, sketch_bits))
     bootstrap = Bootstrap([question.context for question in data.questions])
     return _rows(lines, bootstrap), _table(lines, bootstrap)
@@ -67,7 +67,7 @@ def ablation(data: Conversations, how: Encoding, sketch_bits: int) -> tuple[list
 def variations(how: Encoding) -> list[tuple[str, str, Encoding]]:
     """Return what is tried: (group, name, encoding)."""
     off: dict[str, Change] = {
-        "embedding": {"embedding": 0, "query_embedding": 0},
+        "embeddings": {"embedding": 0, "query_embedding": 0},
         "words": {"words": 0, "query_words": 0},
         "beginnings of words": {"prefix": 0},
         "threes of letters": {"gram": 0},
@@ -87,7 +87,7 @@ def variations(how: Encoding) -> list[tuple[str, str, Encoding]]:
     # Half of a weight of 1 is twice the weights beside it.
     beside = {"word": 2 * how.word, "prefix": 2 * how.prefix}
     scaled = {
-        "embedding": ({"embedding": how.embedding // 2, "query_embedding": how.query_embedding // 2},
+        "embeddings": ({"embedding": how.embedding // 2, "query_embedding": how.query_embedding // 2},
                       {"embedding": 2 * how.embedding, "query_embedding": 2 * how.query_embedding}),
         "words in memories": _scaled(how, "words"),
         "words in questions": _scaled(how, "query_words"),
@@ -201,17 +201,30 @@ def _rows(lines: Sequence[Line], bootstrap: Bootstrap) -> list[Row]:
 
 
 def _table(lines: Sequence[Line], bootstrap: Bootstrap) -> str:
+    """Return the tables of docs/recall.md: what is lost in points, with 95 % intervals."""
     base = lines[0].scores
-    text = ["| | at write | | consolidated | |", "| --- | --- | --- | --- | --- |"]
-    for line in lines:
-        cells = [f"{line.group}: {line.name}" if line.group else line.name]
-        for side in (0, 1):
-            gain = bootstrap.interval(line.scores[side] - base[side])
-            against = (
-                ""
-                if line is lines[0]
-                else f"{100 * gain.mean:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
-            )
-            cells += [f"{line.scores[side].mean():.3f}", against]
-        text.append("| " + " | ".join(cells) + " |")
+
+    def gain(line: Line, side: int) -> str:
+        points = bootstrap.interval(100 * (line.scores[side] - base[side]))
+        return f"{points.mean:+.1f} ({points.low:+.1f} to {points.high:+.1f})"
+
+    def recalls_of(line: Line) -> list[str]:
+        return [f"{scores.mean():.3f}" for scores in line.scores]
+
+    text = ["| without | at write | | consolidated | |", "| --- | --- | --- | --- | --- |"]
+    for line in (line for line in lines if line.group in ("", "without")):
+        written, consolidated = recalls_of(line)
+        changes = ["", ""] if line is lines[0] else [gain(line, 0), gain(line, 1)]
+        name = "nothing: the defaults" if line is lines[0] else line.name
+        text.append(f"| {name} | {written} | {changes[0]} | {consolidated} | {changes[1]} |")
+    text += ["", "| weight | halved, at write | consolidated | doubled, at write | consolidated |"]
+    text.append("| --- | --- | --- | --- | --- |")
+    halves = {line.name: line for line in lines if line.group == "half"}
+    for line in (line for line in lines if line.group == "double"):
+        cells = [gain(each, side) for each in (halves[line.name], line) for side in (0, 1)]
+        text.append(f"| {' | '.join([line.name, *cells])} |")
+    text += ["", "| | at write | consolidated |", "| --- | --- | --- |"]
+    for line in (line for line in lines if line.group in ("width", "exact", "sketch")):
+        name = line.name if line.group == "width" else f"{line.group}, {line.name}"
+        text.append(f"| {' | '.join([name, *recalls_of(line)])} |")
     return "\n".join(text) + "\n"

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from engine import Memory, Mnemo
-from engine.reencoding import Reencoder
+from engine.consolidation.reencoding import Reencoder
 from tests.benchmarks.data import Corpus
 from tests.benchmarks.options import Options
 from tests.benchmarks.report import Row

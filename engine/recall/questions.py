@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from engine.composing import query_encoder
 from engine.database.parameters import PackedBits
 from engine.encoders import Statistics, Words
-from engine.encoding import bound, check_embedding, check_hypervector, encode_texts
 from engine.errors import InvalidArgument
 from engine.hypervector import project, quantise
 from engine.memory import Collection
+from engine.writing.composites import query_encoder
+from engine.writing.drafts import bound, check_embedding, check_hypervector, encode_texts
 
 _COLUMNS = (
     "select memory_id, key, tier, distance, similarity, score, content, attributes, created_at, score_terms"

@@ -10,14 +10,14 @@ from typing import Any
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow, class_row
 
-from engine.composing import compose
 from engine.config import Settings
 from engine.database.errors import translate_errors
 from engine.database.pool import Pool
 from engine.database.staging import stage
-from engine.encoding import Prepared, dimension_of, drafts_of, prepare
 from engine.errors import InvalidArgument, MnemoError
 from engine.memory import Collection, Memory, MemoryId
+from engine.writing.composites import compose
+from engine.writing.drafts import Prepared, dimension_of, drafts_of, prepare
 
 _COLLECTION = (
     "select name, encoder, encoder_version, dimension, seed, bind_context, keep_embedding,"

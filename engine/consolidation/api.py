@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from engine.consolidation.reencoding import Connection, Reencoder
 from engine.database.errors import translate_errors
 from engine.database.pool import Pool
 from engine.memory import MemoryId, Tier
-from engine.reencoding import Connection, Reencoder
 
 _MOVES = "select count(*) from mnemo.move_log l where l.at >= %s"
 

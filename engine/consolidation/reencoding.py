@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, TupleRow, class_row, dict_row
 
-from engine.composing import encoder_of
 from engine.database.parameters import PackedBits, register
 from engine.encoders import Batch, Composite, Statistics, Words
-from engine.encoding import bound
 from engine.memory import Collection
+from engine.writing.composites import encoder_of
+from engine.writing.drafts import bound
 
 logger = logging.getLogger(__name__)
 

@@ -28,8 +28,8 @@ class Prepared:
     """A batch of memories of one collection, checked.
 
     `hdvs` is uint8[n, D / 8], of which the rows `wanted` are still to be made: those of composites, which
-    need what the database knows; see `engine.composing`. `quantised` is by the places of memories, `words` is
-    empty where the collection has no use for them. `made`: the rows made of texts here.
+    need what the database knows; see `engine.writing.composites`. `quantised` is by the places of memories,
+    `words` is empty where the collection has no use for them. `made`: the rows made of texts here.
     """
 
     memories: Sequence[Memory]

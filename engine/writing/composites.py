@@ -15,9 +15,9 @@ from psycopg.rows import TupleRow
 
 from engine.encoders import Batch, Composite, CompositeEncoder, Encoding, Statistics, Words
 from engine.encoders.roles import role_values
-from engine.encoding import Prepared, bound
 from engine.memory import Collection
-from engine.neighbours import members, needs_now, sessions_of
+from engine.writing.drafts import Prepared, bound
+from engine.writing.neighbours import members, needs_now, sessions_of
 
 _TAILS = (
     "select t.place, t.content, t.embedding from mnemo.session_tails(%s::text, %s::text[], %s::text[],"

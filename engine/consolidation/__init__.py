@@ -1,0 +1,1 @@
+"""Memories encoded anew as they move, with what came before and after them."""
