@@ -31,10 +31,12 @@ from engine.mnemo import Mnemo
 _HITS = 3
 _ON_DISTANCES = """
 Each question becomes a hypervector too. Of its {:,} bits, {:,} would differ from a random one; those
-that differ from a memory are its distance."""
+that differ from a memory are its distance. The score is the share that agrees, and how much of the
+question's words the memory covers."""
 _ON_WORDS = """
-The first question again, in words that its answer does not use. The built-in encoder compares words
-and their parts, not meanings, so it misses the answer. A model's embeddings can be stored instead."""
+The first question again, in words that its answer does not use. Without embeddings only words and
+their parts are compared, not meanings, so it misses the answer. Store a model's embeddings with the
+memories, and their hypervectors hold both."""
 _NEXT = """\
 Ask your own:          mnemo recall --collection demo 'open a file for reading'
 Store your own text:   mnemo ingest notes.txt
@@ -128,8 +130,7 @@ async def _ask(mnemo: Mnemo, console: Console, question: str) -> None:
 def _same_in_sql(dsn: str, tenant: str, console: Console, answer: Recall) -> None:
     """Ask the first question once more in SQL that can be pasted into psql, and compare."""
     statement = SQL(
-        "select tier, distance, similarity, key, content\n"
-        "from mnemo.recall_text({}, k => {}, collection => {})"
+        "select tier, score, distance, key, content\nfrom mnemo.recall_text({}, k => {}, collection => {})"
     ).format(Literal(QUESTIONS[0]), Literal(_HITS), Literal(loading.COLLECTION))
     with translate_errors(), psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("select set_config('mnemo.tenant', %s, false)", (tenant,))
@@ -141,6 +142,6 @@ def _same_in_sql(dsn: str, tenant: str, console: Console, answer: Recall) -> Non
     console.print(f"{text};\n", markup=False, style="bold")
     print_hits(console, rows)
     asked = [(hit.tier, hit.distance, hit.key) for hit in answer]
-    told = [(tier, distance, key) for tier, distance, _, key, _ in rows]
+    told = [(tier, distance, key) for tier, _, distance, key, _ in rows]
     verdict = "the same answer" if told == asked else "another answer: somebody else is writing"
     console.print(f"{verdict}, in {took_ms:.1f} ms; the first call of a new connection", style="dim")

@@ -59,24 +59,24 @@ def print_table(console: Console, columns: Sequence[tuple[str, bool]], rows: Ite
 def print_recall(console: Console, recall: Recall) -> None:
     """Print hits and how they were found."""
     if recall.hits:
-        print_hits(console, [(h.tier, h.distance, h.similarity, h.key, h.content) for h in recall])
+        print_hits(console, [(h.tier, h.score, h.distance, h.key, h.content) for h in recall])
     console.print(summary(recall), style="dim", highlight=False)
     if recall.unreachable:
         notify(f"{' and '.join(recall.unreachable)} could not be read: memories there are missing here")
 
 
-def print_hits(console: Console, hits: Iterable[tuple[str, int, float, str | None, str]]) -> None:
-    """Print tier, distance, similarity, key and content of each hit, a line each."""
-    columns = [("tier", False), ("distance", True), ("similarity", True), ("key", False), ("content", False)]
+def print_hits(console: Console, hits: Iterable[tuple[str, float, int, str | None, str]]) -> None:
+    """Print tier, score, distance, key and content of each hit, a line each."""
+    columns = [("tier", False), ("score", True), ("distance", True), ("key", False), ("content", False)]
     rows = [
         (
             tier,
+            f"{score:.3f}",
             f"{distance:,}",
-            f"{similarity:.3f}",
             _ending(as_line(key or ""), max(_SHORTEST_KEY, console.width // 3 - 4)),
             as_line(content[: console.width]),
         )
-        for tier, distance, similarity, key, content in hits
+        for tier, score, distance, key, content in hits
     ]
     print_table(console, columns, rows)
 

@@ -87,8 +87,6 @@ def variations(how: Encoding) -> list[tuple[str, str, Encoding]]:
     # Half of a weight of 1 is twice the weights beside it.
     beside = {"word": 2 * how.word, "prefix": 2 * how.prefix}
     scaled = {
-        "embeddings": ({"embedding": how.embedding // 2, "query_embedding": how.query_embedding // 2},
-                      {"embedding": 2 * how.embedding, "query_embedding": 2 * how.query_embedding}),
         "words in memories": _scaled(how, "words"),
         "words in questions": _scaled(how, "query_words"),
         "beginnings of words": _scaled(how, "prefix"),
@@ -100,9 +98,8 @@ def variations(how: Encoding) -> list[tuple[str, str, Encoding]]:
         "speaker in questions": _scaled(how, "query_roles"),
         "saturation": _scaled(how, "saturation"),
         "context sample": _scaled(how, "context_sample"),
-        "rarity in questions, its power": ({"query_idf": how.query_idf // 2},
-                                           {"query_idf": min(6, 2 * how.query_idf)}),
-        "rarity in memories, its power": ({"document_idf": 0}, {"document_idf": 2 * how.document_idf}),
+        "powers of rarity": ({"document_idf": how.document_idf // 2, "query_idf": how.query_idf // 2},
+                             {"document_idf": 2 * how.document_idf, "query_idf": min(6, 2 * how.query_idf)}),
     }  # fmt: skip
     return [("without", name, _with(how, change)) for name, change in off.items()] + [
         (group, name, _with(how, change))

@@ -64,9 +64,9 @@ def test_json_holds_the_nearest_memories(filled: str, mnemo: Run, query_file: Pa
 def test_table_shows_each_hit_on_one_clean_line(filled: str, mnemo: Run, query_file: Path) -> None:
     done = mnemo("recall", "--hdv-file", str(query_file), "-k", "3", "--dsn", filled)
     lines = done.out.splitlines()
-    assert lines[0].split() == ["tier", "distance", "similarity", "key", "content"]
+    assert lines[0].split() == ["tier", "score", "distance", "key", "content"]
     expected = [[f"{distance:,}", key] for distance, key in _nearest(list(TEXTS), 3)]
-    assert [[line.split()[1], line.split()[3]] for line in lines[1:4]] == expected
+    assert [line.split()[2:4] for line in lines[1:4]] == expected
     assert lines[4].startswith("3 hits in ")
     assert "\x1b" not in done.out
 
