@@ -194,17 +194,19 @@ class _Index:
         truth = self._ask(asked, contexts, True)
         found = self._ask(asked, contexts, False)
         exact, sketched = (_recall(each, answers) for each in (truth, found))
-        more = []
+        overlaps, recalls = [], []
         for effort in _EFFORTS:
             set_to(self.connection, "mnemo.ef_search", effort)
-            more.append(f"{_overlap(self._ask(asked, contexts, False), truth):.3f} with {effort} candidates")
+            wider = self._ask(asked, contexts, False)
+            overlaps.append(f"{_overlap(wider, truth):.3f} with {effort} candidates")
+            recalls.append(f"{_recall(wider, answers):.4f} with {effort} candidates")
         self.connection.execute("reset mnemo.ef_search")
         return [
             Row(
                 f"recall lost by the sketch index, {name}",
                 round(exact - sketched, 4),
                 "",
-                f"recall@10 {sketched:.4f}, exact {exact:.4f}; {about}",
+                f"recall@10 {sketched:.4f}, {', '.join(recalls)}, exact {exact:.4f}; {about}",
                 _LOSS,
                 at_least=False,
             ),
@@ -212,7 +214,7 @@ class _Index:
                 f"the ten nearest found by it, {name}",
                 round(_overlap(found, truth), 4),
                 "",
-                ", ".join(more),
+                ", ".join(overlaps),
                 1 - _LOSS,
             ),
         ]
