@@ -113,7 +113,7 @@ class Search(Section):
         default=100,
         ge=1,
         le=1000,
-        description="sketch candidates ranked by the whole hypervector (at least 2 k); more: better recall",
+        description="sketch candidates ranked by the whole hypervector (at least 4 k); more: better recall",
     )
     statement_timeout_ms: int = Field(
         default=30_000, ge=0, le=3_600_000, description="longest run of one search, milliseconds; 0: no limit"

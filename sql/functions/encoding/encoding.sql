@@ -17,7 +17,7 @@ declare
         "embedding": 256, "words": 320, "query": {"embedding": 256, "words": 640, "roles": 352},
         "before": [112, 80], "after": [48, 64], "roles": {"speaker": 128},
         "word": 4, "prefix": 4, "prefix_length": 4, "gram": 1,
-        "saturation": 256, "document_idf": 1, "query_idf": 4, "context_sample": 128}';
+        "saturation": 256, "document_idf": 1, "query_idf": 3, "context_sample": 128}';
     v_encoding jsonb;
     v_bad      text;
 begin

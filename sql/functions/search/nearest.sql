@@ -35,7 +35,7 @@ begin
     if p_filter <> '{}' then
         v_path := mnemo.filter_jsonpath(p_filter);
     end if;
-    v_count := greatest(mnemo.ef_search(), 2 * p_keep);
+    v_count := greatest(mnemo.ef_search(), 4 * p_keep);
 
     foreach v_tier in array array['hot', 'warm', 'cold'] loop
         begin

@@ -3,7 +3,7 @@
 --   embedding, words            meaning and words in a memory
 --   query                       the same two in a query, and what roles weigh there beside their weight in a memory
 --   before, after               the 1st, 2nd and 3rd memory before and after it in its session, beside itself with 256
---   roles                       an object: the weight of each role in a memory (mnemo.role_values)
+--   roles                       an object: the weight of each role in a memory (mnemo.role_values), 16 of them at most
 --   word, prefix, gram          the parts of a word: itself, its beginning (prefix_length characters), three characters in a row
 --   saturation                  k1 of BM25: how soon repeating a word in a memory stops counting
 --   document_idf, query_idf     how much rare words are preferred in memories and in queries: half powers of idf
@@ -17,7 +17,7 @@ declare
         "embedding": 256, "words": 320, "query": {"embedding": 256, "words": 640, "roles": 352},
         "before": [112, 80], "after": [48, 64], "roles": {"speaker": 128},
         "word": 4, "prefix": 4, "prefix_length": 4, "gram": 1,
-        "saturation": 256, "document_idf": 1, "query_idf": 4, "context_sample": 128}';
+        "saturation": 256, "document_idf": 1, "query_idf": 3, "context_sample": 128}';
     v_encoding jsonb;
     v_bad      text;
 begin
@@ -34,7 +34,9 @@ begin
     where jsonb_typeof(w.value) <> jsonb_typeof(c_defaults -> w.key)
        or w.key = 'query' and exists (select from jsonb_object_keys(w.value) as q (key) where not c_defaults -> 'query' ? q.key)
        or w.key in ('before', 'after') and jsonb_array_length(w.value) > 3
-       or w.key = 'roles' and (select count(*) from jsonb_object_keys(w.value)) > 16
+       or w.key = 'roles' and ((select count(*) from jsonb_object_keys(w.value)) > 16
+                               -- '' stands for words; a name stands in an index with a value of 200 characters and the tenant.
+                               or exists (select from jsonb_object_keys(w.value) as r (key) where r.key = '' or octet_length(r.key) > 200))
     limit 1;
     if not found then
         -- Every number of the definition, whatever it stands in.
@@ -48,7 +50,7 @@ begin
             select w.key, i.value from jsonb_each(weights) as w,
                 jsonb_each(case jsonb_typeof(w.value) when 'object' then w.value else '{}' end) as i
         ) as n
-        where jsonb_typeof(n.value) <> 'number' or n.value::numeric <> trunc(n.value::numeric)
+        where jsonb_typeof(n.value) <> 'number' or scale(n.value::numeric) > 0
            or n.value::numeric not between
                   case when n.name in ('word', 'prefix_length') then 1 else 0 end
               and case n.name when 'word' then 16 when 'prefix' then 16 when 'gram' then 16 when 'prefix_length' then 64
@@ -56,8 +58,9 @@ begin
         limit 1;
     end if;
     if v_bad is not null then
-        raise exception 'weight % cannot be %', quote_literal(v_bad), weights -> v_bad using errcode = 'MN002',
-            hint = 'Weights are whole numbers: of components and neighbours from 0 to 4096, three neighbours on a side at most.';
+        raise exception 'weight % cannot be %', quote_literal(v_bad), left((weights -> v_bad)::text, 500) using errcode = 'MN002',
+            hint = 'Weights are whole numbers, written as such: of components and neighbours from 0 to 4096; three neighbours on a side at most, '
+                   '16 roles with names of 1 to 200 bytes.';
     end if;
     v_encoding := c_defaults || weights;
     v_encoding := v_encoding || jsonb_build_object('query', (c_defaults -> 'query') || coalesce(weights -> 'query', '{}'));

@@ -26,7 +26,7 @@ begin
             select e.value #>> '{}'
             union
             select left(e.value #>> '{}', u.length) from (values (4), (7)) as u (length)
-            where n.key = 'occurred_at' and e.value #>> '{}' ~ '^\d{4}-\d\d(-\d\d)?$'
+            where n.key = 'occurred_at' and e.value #>> '{}' ~ '^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$'
         ) as p (value)
         where jsonb_typeof(e.value) in ('string', 'number', 'boolean') and btrim(mnemo.spaced_text(left(p.value, 200))) <> '';
     if not found and p_named <> '{}' then

@@ -20,7 +20,7 @@ begin
             when jsonb_typeof(v_given) = 'array' then array(
                 select e.value #>> '{}' from jsonb_array_elements(v_given) as e (value)
                 where jsonb_typeof(e.value) in ('string', 'number', 'boolean'))
-            when role = 'speaker' and v_given is null then array[substring(left(p_content, 100) collate "C" from '^\s*([^:\n]+):\s')]
+            when role = 'speaker' and v_given is null then array[substring(left(p_content, 100) collate "C" from '^[[:space:]]*([^:' || chr(10) || ']+):[[:space:]]')]
             else '{}'
         end;
         if role = 'speaker' and v_given is null and length(v_texts[1]) > 60 then

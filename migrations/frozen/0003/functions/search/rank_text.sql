@@ -143,7 +143,7 @@ begin
                 select m.id, m.key, m.segment, m.content, m.attributes, m.created_at, m.distance, m.similarity,
                        case when v_coverage <> 0 then v_coverage * v_covered[m.ordinality] end as coverage,
                        case when v_question <> 0 then
-                           v_question * (m.context is not null and m.session is not null and m.content ~ '[?？؟]\s*$')::integer
+                           v_question * (m.context is not null and m.session is not null and m.content ~ '[?？؟][[:space:]]*$')::integer
                        end as question,
                        case when v_length <> 0 then v_length * case when m.context is not null and m.session is not null then
                            ln(greatest(length(m.content), 1) / c_usual) else 0 end

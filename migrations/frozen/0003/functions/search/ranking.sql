@@ -34,15 +34,16 @@ begin
     from jsonb_each(weights) as w
     where case
             when jsonb_typeof(w.value) <> 'number' then true
-            when w.key = 'candidates' then w.value::numeric not between 0 and 1000 or w.value::numeric <> trunc(w.value::numeric)
+            when w.key = 'candidates' then w.value::numeric not between 0 and 1000 or scale(w.value::numeric) > 0
             when w.key = 'recency_days' then w.value::numeric not between 0.001 and 100000
-            else w.value::numeric not between -10 and 10
+            -- So many decimals may be a number that is too small to compute with.
+            else w.value::numeric not between -10 and 10 or scale(w.value::numeric) > 100
           end
     order by w.key
     limit 1;
     if found then
-        raise exception '% of a ranking cannot be %', quote_literal(v_bad), weights -> v_bad using errcode = 'MN002',
-            hint = 'candidates is a whole number from 0 to 1000, recency_days is from 0.001 to 100000, weights are from -10 to 10.';
+        raise exception '% of a ranking cannot be %', quote_literal(v_bad), left((weights -> v_bad)::text, 500) using errcode = 'MN002',
+            hint = 'candidates is a whole number, written as such, from 0 to 1000, recency_days is from 0.001 to 100000, weights are from -10 to 10.';
     end if;
     return c_defaults || weights;
 end
