@@ -12,7 +12,9 @@ from engine.encoders.text import spaced
 _LONGEST = 200
 _PLAIN = (str, int, bool, type(None))
 # What PostgreSQL takes for space, whatever the locale of the database.
-_SPEAKER = re.compile(r"[ \t\n\r\f\v]*([^:\n]{1,60}):[ \t\n\r\f\v]")
+_SPEAKER = re.compile(r"[ \t\n\r\f\v]*([^:：\n]+)(?::[ \t]|：)")
+_LONGEST_NAME = 60
+_NAME_WORDS = 3
 
 
 def role_values(
@@ -35,7 +37,9 @@ def role_values(
             day = f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
             values += [day[:4], day[:7], day]
         if role == "speaker" and role not in known and (said := _SPEAKER.match(content[:100])):
-            values.append(said.group(1))
+            name = said.group(1)
+            if len(name) <= _LONGEST_NAME and len(spaced(name).strip(" ").split(" ")) <= _NAME_WORDS:
+                values.append(name)
         folded = [spaced(value[:_LONGEST]).strip(" ") for value in values if value is not None]
         if any(folded):
             found[role] = list(dict.fromkeys(value for value in folded if value))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.encoders.text import tokens
 
+_LEAST_IDF = 32
 UNIT = 1_024
 """The length of the sum of a text's words, and of an embedding."""
 WHOLE = 256
@@ -104,7 +105,7 @@ def log2(x: Integers) -> Integers:
 def idf(memories: int, holding: Integers) -> Integers:
     """Return how telling words are that so many of the memories hold, in 1/256 octaves, at least 32."""
     every = log2(np.array([2 * memories + 2], np.int64))
-    values: Integers = np.maximum(32, every - log2(2 * np.minimum(holding, memories) + 1))
+    values: Integers = np.maximum(_LEAST_IDF, every - log2(2 * np.minimum(holding, memories) + 1))
     return values
 
 
@@ -168,7 +169,11 @@ def query_weights(
         idf(each.memories, np.array([each.counts.get(term, 0) for term in text.terms], np.int64))
         for each in known
     ]
-    raw = half_power(np.minimum.reduce(values), encoding.query_idf)
+    rarity = np.minimum.reduce(values)
+    # Of a word that no memory holds only its parts can be found.
+    held = np.array([statistics.counts.get(term, 0) > 0 for term in text.terms], np.bool_)
+    rarity = np.where(held, rarity, np.maximum(_LEAST_IDF, rarity // 2))
+    raw = half_power(rarity, encoding.query_idf)
     return _weighed([text], raw, encoding)[0]
 
 

@@ -13,6 +13,7 @@ from engine.database.errors import translate_errors
 from engine.database.pool import Pool
 from engine.errors import InvalidEmbedding
 from engine.memory import MemoryId
+from engine.recall.questions import named_roles
 
 _EXPLAIN = (
     "select part, member, name, cosine, share, similarity from mnemo.explain(%s::text, %s::uuid,"
@@ -79,14 +80,13 @@ class ExplainingApi:
                 vector = np.asarray(embedding, np.float32).tolist()
             except (TypeError, ValueError) as error:
                 raise InvalidEmbedding("embedding of the query is not a list of numbers") from error
+        named = named_roles(roles)
         with translate_errors():
             async with (
                 self._pool.connection() as connection,
                 connection.cursor(row_factory=class_row(Reason)) as cursor,
             ):
-                await cursor.execute(
-                    _EXPLAIN, (query, memory_id, vector, Jsonb(dict(roles or {})), collection, context)
-                )
+                await cursor.execute(_EXPLAIN, (query, memory_id, vector, Jsonb(named), collection, context))
                 return await cursor.fetchall()
 
     async def probe(

@@ -1,6 +1,7 @@
 """The read path's first half: a question to the statement that answers it and its parameters."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from engine.errors import InvalidArgument
 from engine.hypervector import project, quantise
 from engine.memory import Collection
 from engine.writing.composites import query_encoder
-from engine.writing.drafts import bound, check_embedding, check_hypervector, encode_texts
+from engine.writing.drafts import NUL_ESCAPE, bound, check_embedding, check_hypervector, encode_texts
 
 _COLUMNS = (
     "select memory_id, key, tier, distance, similarity, score, content, attributes, created_at, score_terms"
@@ -73,7 +74,7 @@ def question(
     bits: int,
 ) -> Question:
     """Check a question; raise InvalidArgument, InvalidEmbedding or InvalidHypervector."""
-    named = dict(roles or {})
+    named = named_roles(roles)
     vector = None if embedding is None else check_embedding(embedding, collection, "the query")
     if query is not None and not isinstance(query, str):
         if named:
@@ -86,6 +87,19 @@ def question(
     if vector is None and not named and (query is None or not query.strip()):
         raise InvalidArgument("the query is empty: give a text, an embedding, roles or a hypervector")
     return Question(query, vector, named, None, collection, context, bits)
+
+
+def named_roles(roles: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the roles of a question; raise InvalidArgument for what JSON cannot hold."""
+    try:
+        named = dict(roles or {})
+        text = json.dumps(named, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgument(f"roles are not a JSON object: {error}") from error
+    if NUL_ESCAPE.search(text):
+        raise InvalidArgument("roles hold a NUL character, which PostgreSQL cannot store")
+    return named
 
 
 def lexical_hypervector(asked: Question) -> NDArray[np.uint8]:

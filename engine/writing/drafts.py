@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, get_args
 
@@ -215,3 +215,10 @@ def _check(place: int, memory: Memory) -> None:
         raise InvalidArgument(f"occurred_at of {name} is {type(moment).__name__}, not a datetime")
     if moment is not None and moment.tzinfo is None:
         raise InvalidArgument(f"occurred_at of {name} has no time zone")
+    try:
+        # The database refuses them, too; by then the day may have been a role.
+        _ = None if moment is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidArgument(
+            f"occurred_at of {name} must lie in the years 1 to 9999, not at {moment}"
+        ) from None

@@ -1,7 +1,7 @@
 """X11 from Python: composites written and asked, as SQL alone would do both."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -204,6 +204,27 @@ async def test_x11_roles_are_those_of_the_collection(mnemo: Mnemo) -> None:
         await mnemo.recall(random_hypervector("x", BITS), roles={"speaker": "Ann"}, collection="python")
     with pytest.raises(InvalidArgument, match="the query is empty"):
         await mnemo.recall(" \n", collection="python")
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [["speaker"], {"speaker": object()}, {"speaker": float("nan")}, {"speaker": "\0"}, {"speaker": "\ud800"}],
+)
+async def test_x11_roles_of_another_type_are_refused(mnemo: Mnemo, roles: Any) -> None:
+    memory_id = await mnemo.remember("Ann: hello")
+    for asked in (mnemo.recall("x", roles=roles), mnemo.explain("x", memory_id, roles=roles)):
+        with pytest.raises(InvalidArgument, match=r"roles (are not a JSON object|hold a NUL)"):
+            await asked
+
+
+@pytest.mark.parametrize(("year", "hours"), [(1, 14), (9999, -14)])
+async def test_x11_a_day_that_is_none_in_utc_is_refused(mnemo: Mnemo, year: int, hours: int) -> None:
+    await mnemo.create_collection("dated", encoding={"roles": {"occurred_at": 64}})
+    day = datetime(
+        year, 1 if year == 1 else 12, 1 if year == 1 else 31, 12, tzinfo=timezone(timedelta(hours=hours))
+    )
+    with pytest.raises(InvalidArgument, match="must lie in the years 1 to 9999"):
+        await mnemo.remember("x", occurred_at=day, collection="dated")
 
 
 async def test_x11_lexical_collections_encode_as_before(mnemo: Mnemo, connection: Connection) -> None:

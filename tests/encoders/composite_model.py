@@ -58,6 +58,8 @@ def question(
         value = idf(known[0], known[1].get(word, 0))
         if local is not None:
             value = min(value, idf(local[0], local[1].get(word, 0)))
+        if known[1].get(word, 0) == 0:
+            value = max(32, value // 2)
         raw[word, kind] = half_power(value, definition["query_idf"])
     total = weights["words"] * _words(raw, definition, bits)
     if embedding is not None:

@@ -62,11 +62,14 @@ def test_h4_the_longest_names_of_roles_are_counted(small: Connection) -> None:
     assert known == [(role, value)]
 
 
-def test_h4_who_speaks_and_when_do_not_depend_on_how_the_session_reads_strings(small: Connection) -> None:
+def test_h4_hypervectors_do_not_depend_on_how_the_session_reads_strings(small: Connection) -> None:
     small.execute(
         'select mnemo.create_collection(\'t\', encoding => \'{"roles": {"speaker": 1, "occurred_at": 1}}\')'
     )
+    whole = "select mnemo.encode_text('Ann: hello'), mnemo.encode_query('Ann says')"
+    before = small.execute(whole.encode()).fetchone()
     small.execute("set standard_conforming_strings = off")
+    assert small.execute(whole.encode()).fetchone() == before
     said = small.execute(
         "select array_agg(v.value)"
         " from mnemo.role_values('{\"speaker\": 1}', ' Ann\tLee: \thello', '{}', now()) as v"
@@ -77,3 +80,16 @@ def test_h4_who_speaks_and_when_do_not_depend_on_how_the_session_reads_strings(s
         "'{\"occurred_at\": 1}', '{\"occurred_at\": \"2024-02-29\"}', 't') as n"
     ).fetchone()
     assert when == (["2024", "2024 02", "2024 02 29"],)
+
+
+@pytest.mark.parametrize("space", ["\x1c", "\x1f \t", "\u00a0", "\u3000\u2028"])
+def test_h4_space_of_any_kind_is_no_text(small: Connection, space: str) -> None:
+    for statement in (
+        "select mnemo.remember(%s)",
+        "select mnemo.encode_text(%s)",
+        "select mnemo.encode_query(%s)",
+        "select * from mnemo.search_text(%s)",
+    ):
+        with pytest.raises(psycopg.Error) as raised:
+            small.execute(statement.encode(), [space])
+        assert raised.value.sqlstate == "MN002", statement

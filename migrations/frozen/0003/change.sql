@@ -14,7 +14,7 @@ update mnemo.collection c
 set encoder = 'composite', keep_embedding = true, encoding = '{
     "embedding": 256, "words": 320, "query": {"embedding": 256, "words": 640, "roles": 352},
     "before": [112, 80], "after": [48, 64], "roles": {"speaker": 128},
-    "word": 4, "prefix": 4, "prefix_length": 4, "gram": 1,
+    "word": 4, "prefix": 4, "prefix_length": 4, "gram": 2,
     "saturation": 256, "document_idf": 1, "query_idf": 3, "context_sample": 128}'
 where c.name = 'memories' and not exists (select from mnemo.memory m where m.collection = c.name);
 update mnemo.collection c

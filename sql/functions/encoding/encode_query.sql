@@ -19,7 +19,8 @@ declare
     v_text       bigint := (v_encoding -> 'query' ->> 'words')::bigint;
     v_meaning    bigint := (v_encoding -> 'query' ->> 'embedding')::bigint;
     v_scale      integer := (v_encoding -> 'query' ->> 'roles')::integer;
-    v_query      text := case when encode_query.query ~ '[^[:space:]]' then encode_query.query end;
+    -- What is space is said by mnemo.tokens, whatever the locale of the database says.
+    v_query      text := case when encode_query.query collate "C" ~ '[!-~]' or exists (select from mnemo.tokens(encode_query.query)) then encode_query.query end;
     v_components bigint[];
     v_names      text[];
     v_values     text[];

@@ -16,7 +16,7 @@ declare
     c_defaults constant jsonb := '{
         "embedding": 256, "words": 320, "query": {"embedding": 256, "words": 640, "roles": 352},
         "before": [112, 80], "after": [48, 64], "roles": {"speaker": 128},
-        "word": 4, "prefix": 4, "prefix_length": 4, "gram": 1,
+        "word": 4, "prefix": 4, "prefix_length": 4, "gram": 2,
         "saturation": 256, "document_idf": 1, "query_idf": 3, "context_sample": 128}';
     v_encoding jsonb;
     v_bad      text;

@@ -25,7 +25,8 @@ declare
     v_at         integer;
     v_weight     bigint;
 begin
-    if p_texts[1] !~ '[^[:space:]]' then
+    -- What is space is said by mnemo.tokens, whatever the locale of the database says; asked only where there may be nothing else.
+    if p_texts[1] collate "C" !~ '[!-~]' and not exists (select from mnemo.tokens(p_texts[1])) then
         raise exception using errcode = 'MN002', message = 'invalid text: it is empty or nothing but space';
     end if;
     -- What divides every weight changes no sign, and a bundle takes time for each of their bits.

@@ -1,7 +1,7 @@
 -- role_values(roles, content, attributes, occurred_at): the values that a memory has in the roles of its collection, folded:
 -- the attribute of the role's name, where it is a text, a number or true or false, or an array of these; for the role
--- occurred_at the year, the month and the day, in UTC; for the role speaker, where there is no such attribute, what stands
--- before the first colon of a line of dialogue ("Ann: Hello"). At most 200 characters of each.
+-- occurred_at the year, the month and the day, in UTC; for the role speaker, where there is no such attribute, the one to
+-- three words before the first colon of a line of dialogue ("Ann: Hello"). At most 200 characters of each.
 create or replace function mnemo.role_values(p_roles jsonb, p_content text, p_attributes jsonb, p_occurred_at timestamptz)
 returns table (role text, value text)
 language plpgsql stable parallel safe rows 5
@@ -20,11 +20,14 @@ begin
             when jsonb_typeof(v_given) = 'array' then array(
                 select e.value #>> '{}' from jsonb_array_elements(v_given) as e (value)
                 where jsonb_typeof(e.value) in ('string', 'number', 'boolean'))
-            when role = 'speaker' and v_given is null then array[substring(left(p_content, 100) collate "C" from '^[[:space:]]*([^:' || chr(10) || ']+):[[:space:]]')]
+            when role = 'speaker' and v_given is null then array[substring(left(p_content, 100) collate "C"
+                from '^[[:space:]]*([^:：' || chr(10) || ']+)(?::[ ' || chr(9) || ']|：)')]
             else '{}'
         end;
-        if role = 'speaker' and v_given is null and length(v_texts[1]) > 60 then
-            -- No name. The expression with this bound in it would take eight times as long.
+        if role = 'speaker' and v_given is null
+           and (length(v_texts[1]) > 60 or cardinality(string_to_array(btrim(mnemo.spaced_text(v_texts[1])), ' ')) > 3)
+        then
+            -- No name. The expression with these bounds in it would take eight times as long.
             v_texts := '{}';
         end if;
         if role = 'occurred_at' then
