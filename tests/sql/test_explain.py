@@ -25,6 +25,12 @@ TALK = (
     "Ann: yes, they asked for three more paintings",
 )
 QUESTION = "Which paintings did Ann sell at the gallery?"
+# All that the oracle says in numbers of its own, whatever the defaults are.
+DEFINITION = {
+    "embedding": 256, "words": 320, "query": {"embedding": 256, "words": 640, "roles": 352},
+    "roles": {"speaker": 128, "topic": 96}, "before": [112, 80], "after": [48, 64],
+    "word": 4, "prefix": 4, "prefix_length": 4, "gram": 1,
+}  # fmt: skip
 START = datetime(2024, 5, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
@@ -72,7 +78,7 @@ def talk(
     connection.execute(
         "select mnemo.create_collection('talk', 12, encoding => %s, keep_embedding => %s,"
         " bind_context => %s)",
-        [Jsonb({"roles": {"speaker": 128, "topic": 96}, "before": [112, 80], "after": [48, 64]}),
+        [Jsonb(DEFINITION),
          definition.get("keep_embedding", True), definition.get("bind_context", False)],
     )  # fmt: skip
     drafts = [
