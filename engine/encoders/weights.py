@@ -190,7 +190,7 @@ def _weighed(texts: Sequence[Words], raw: Integers, encoding: Encoding) -> list[
 
 
 def embedding_weights(quantised: NDArray[np.int8]) -> Integers:
-    """Scale int8[n, d] to the length 1024 each: sign(q) round(4096 |q| / sqrt(sum q^2)), int64[n, d]."""
+    """Scale int8[n, d] to the length 1024 each: sign(q) round(1024 |q| / sqrt(sum q^2)), int64[n, d]."""
     values = quantised.astype(np.int64)
     norms = np.floor(np.sqrt((values * values).sum(axis=1).astype(np.float64))).astype(np.int64)[:, None]
     scaled: Integers = np.sign(values) * ((2 * UNIT * np.abs(values) + norms) // (2 * norms))
