@@ -94,6 +94,12 @@ class _Progress(IngestProgress):
     help='The same of its second stage, such as {"candidates": 100}.',
 )
 @click.option(
+    "--consolidated",
+    is_flag=True,
+    show_envvar=True,
+    help="Move that collection to the warm tier first, encoded with both sides.",
+)
+@click.option(
     "-k", "--k", type=click.IntRange(1, MAX_K), default=10, show_envvar=True, help="How many hits count."
 )
 @click.option(
@@ -154,6 +160,7 @@ def command(
     memory_embeddings: Path | None,
     encoding: dict[str, Any] | None,
     ranking: dict[str, Any] | None,
+    consolidated: bool,
     methods: tuple[Method, ...] | None,
     by: Literal["category", "context"],
     missing: Literal["stop", "ignore"],
@@ -174,8 +181,10 @@ def command(
 
     No answer counts as an access: each recall is rolled back.
     """
-    if memories is None and (memory_embeddings, encoding, ranking) != (None, None, None):
-        raise click.UsageError("--memory-embeddings, --encoding and --ranking belong to --memories")
+    if memories is None and (memory_embeddings, encoding, ranking, consolidated) != (None, None, None, False):
+        raise click.UsageError(
+            "--memory-embeddings, --encoding, --ranking and --consolidated belong to --memories"
+        )
     if methods == ():
         raise click.UsageError("--methods names none")
     if plot is not None:
@@ -184,7 +193,7 @@ def command(
     plan = Plan(methods=methods, by=by, missing=missing, **options)
     filling = None
     if memories is not None:
-        filling = Memories(memories, memory_embeddings, encoding, ranking, collection)
+        filling = Memories(memories, memory_embeddings, encoding, ranking, collection, consolidated)
 
     with _Progress(shown=not no_progress and sys.stderr.isatty()) as progress:
 

@@ -20,6 +20,8 @@ from engine.ingest.plan import format_of
 from engine.ingest.records import read_records
 from engine.mnemo import Mnemo
 
+_PAGE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Memories:
@@ -27,7 +29,7 @@ class Memories:
 
     `encoding` and `ranking`: weights of the collection, as mnemo.encoding and mnemo.ranking take them.
     `collection` None: one named after all of this, so that the same is filled once and something else goes
-    elsewhere.
+    elsewhere. `consolidated`: its memories are moved to the warm tier, encoded anew with both sides.
     """
 
     path: Path
@@ -35,6 +37,7 @@ class Memories:
     encoding: Mapping[str, Any] | None = None
     ranking: Mapping[str, Any] | None = None
     collection: str | None = None
+    consolidated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ async def fill(mnemo: Mnemo, memories: Memories, reporter: Reporter) -> Filled:
     if source is None:
         raise InvalidArgument(f"{memories.path} is no file: memories to measure on are read more than once")
     encoding, ranking = dict(memories.encoding or {}), dict(memories.ranking or {})
-    name = memories.collection or f"eval_{_digest(source, encoding, ranking)}"
+    more = [{"consolidated": True}] if memories.consolidated else []
+    name = memories.collection or f"eval_{_digest(source, encoding, ranking, *more)}"
     plan = Plan(plan.path, plan.format, name, embeddings=plan.embeddings)
     with translate_errors():
         async with mnemo.pool.connection() as connection:
@@ -71,7 +75,16 @@ async def fill(mnemo: Mnemo, memories: Memories, reporter: Reporter) -> Filled:
             " --memories, or name another with --collection"
         )
     outcome = await ingest(mnemo, plan, reporter)
+    if memories.consolidated:
+        await _consolidate(mnemo, name)
     return Filled(name, outcome.stored, await _embeddings(mnemo, plan))
+
+
+async def _consolidate(mnemo: Mnemo, collection: str) -> None:
+    after = None
+    while page := await mnemo.scroll(after, limit=_PAGE, collection=collection):
+        await mnemo.demote([record.memory_id for record in page], "warm")
+        after = page[-1].memory_id
 
 
 async def _embeddings(mnemo: Mnemo, plan: Plan) -> dict[str, NDArray[np.float32]]:

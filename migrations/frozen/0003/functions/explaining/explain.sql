@@ -22,7 +22,6 @@ create or replace function mnemo.explain(
 language plpgsql stable
 rows 20
 set search_path = pg_catalog, pg_temp
--- So that a session, null or not, is a condition of the index.
 set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
@@ -69,30 +68,17 @@ begin
             select a.place::integer, a.share::integer
             from jsonb_array_elements_text(v_encoding -> 'after') with ordinality as a (share, place)
             where v_memory.encoded = 'c'
+        ), placed as (
+            select n.id, n.bucket, n.segment, row_number() over (order by n.occurred_at, n.id) as place
+            from mnemo.neighbours(v_memory.tenant, v_memory.collection, v_memory.context, v_memory.session, v_memory.occurred_at) as n
         ), line as (
             select 0 as distance, v_memory.content as content, v_memory.embedding as embedding
             union all
-            select -row_number() over (order by b.occurred_at desc, b.id desc), b.content, b.embedding
-            from (
-                select m.content, m.embedding, m.occurred_at, m.id
-                from mnemo.memory m
-                where m.tenant = v_memory.tenant and m.collection = v_memory.collection and m.context = v_memory.context
-                  and (m.session = v_memory.session or m.session is null and v_memory.session is null)
-                  and m.occurred_at <= v_memory.occurred_at and (m.occurred_at, m.id) < (v_memory.occurred_at, v_memory.id)
-                order by m.occurred_at desc, m.id desc
-                limit 3
-            ) as b
-            union all
-            select row_number() over (order by a.occurred_at, a.id), a.content, a.embedding
-            from (
-                select m.content, m.embedding, m.occurred_at, m.id
-                from mnemo.memory m
-                where m.tenant = v_memory.tenant and m.collection = v_memory.collection and m.context = v_memory.context
-                  and (m.session = v_memory.session or m.session is null and v_memory.session is null)
-                  and m.occurred_at >= v_memory.occurred_at and (m.occurred_at, m.id) > (v_memory.occurred_at, v_memory.id)
-                order by m.occurred_at, m.id
-                limit 3
-            ) as a
+            select p.place - o.place, m.content, m.embedding
+            from placed o
+            join placed p on p.place between o.place - 3 and o.place + 3 and p.place <> o.place
+            join mnemo.memory m on m.segment = p.segment and m.bucket = p.bucket and m.id = p.id
+            where o.id = v_memory.id
         )
         select array_agg(s.distance), array_agg(s.share), array_agg(l.content), array_agg(l.embedding)
         into v_members, v_shares, v_texts, v_embeddings

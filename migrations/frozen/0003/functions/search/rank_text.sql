@@ -98,7 +98,12 @@ begin
         v_length := (v_ranking ->> 'length')::double precision;
         v_role := (v_ranking ->> 'role')::double precision;
         v_density := (v_ranking ->> 'density')::double precision;
-        v_embedding := case when p_embedding is null then 0 else (v_ranking ->> 'embedding')::double precision end;
+        v_embedding := case
+            when p_embedding is null then 0
+            -- Nothing else tells the candidates apart: the composite is near their embeddings, not equal to them.
+            when p_query is null or btrim(p_query) = '' then greatest((v_ranking ->> 'embedding')::double precision, 1)
+            else (v_ranking ->> 'embedding')::double precision
+        end;
         v_recency := (v_ranking ->> 'recency')::double precision;
         v_strength := (v_ranking ->> 'strength')::double precision;
         v_importance := (v_ranking ->> 'importance')::double precision;
