@@ -14,6 +14,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     SmallInteger,
+    String,
     Text,
     and_,
     event,
@@ -128,7 +129,7 @@ class StoredMemory(ReadOnly, Base):
     content: Mapped[str]
     attributes: Mapped[Attributes] = mapped_column(JSONB)
     embedding: Mapped[bytes | None] = mapped_column(LargeBinary, repr=False)
-    encoded: Mapped[str]
+    encoded: Mapped[str] = mapped_column(String)
 
     activity: Mapped[Activity] = relationship(
         primaryjoin=lambda: and_(
