@@ -33,8 +33,14 @@ _SEARCH = (
     "select s.key, s.distance"
     " from mnemo.search(%(hdv)s, 10, %(collection)s, %(context)s, exact => %(exact)s) s"
 )
+_QUESTION = (
+    "select s.key, s.distance from mnemo.search_text(%(text)s, 10, 'composite', %(context)s, exact => %(exact)s,"
+    " embedding => %(embedding)s::real[], hdv => %(hdv)s) s"
+)
 
 Found = list[tuple[str, int]]
+Said = tuple[str | None, list[float] | None]
+"""A question's text and embedding."""
 
 
 async def composites(stage: Stage, options: Options) -> list[Row]:
@@ -128,10 +134,14 @@ async def _conversations(stage: Stage, how: Encoding, folder: Path, options: Opt
     asked = questions(data, CompositeEncoder(how, SEED, BITS), data.statistics())
     answers = [{str(place) for place in question.answers} for question in data.questions]
     contexts = [question.context for question in data.questions]
+    none: list[str | None] = [None] * len(asked)
+    said: list[Said] = [(question.text, None) for question in data.questions]
     about = f"{len(asked)} questions of locomo6, {len(stored):,} turns"
     return [
         *index.compare("in a conversation", asked, answers, contexts, about),
-        *index.compare("over all conversations", asked, answers, [None] * len(asked), about),
+        *index.compare("over all conversations", asked, answers, none, about),
+        index.questions("in a conversation", asked, said, answers, contexts),
+        index.questions("over all conversations", asked, said, answers, none),
     ]
 
 
@@ -156,12 +166,16 @@ async def _synsets(stage: Stage, how: Encoding, folder: Path, options: Options) 
         encoder.encode_query(Words.of(""), known, embedding=quantise(embeddings[place])) for place in held
     ]
     nearest = np.argmax(embeddings[held] @ embeddings[kept].T, axis=1)
-    none = [None] * sample
+    none: list[str | None] = [None] * sample
     about = f"{sample} questions, {len(kept):,} synsets"
+    words: list[Said] = [(text, None) for text in shortened([texts[place] for place in chosen])]
+    meant: list[Said] = [(None, embeddings[place].tolist()) for place in held]
     own, near = [{str(place)} for place in chosen], [{str(kept[at])} for at in nearest]
     return [
         *index.compare("by 70 % of the words", np.stack(by_words), own, none, about),
         *index.compare("by what means about the same", np.stack(by_meaning), near, none, about),
+        index.questions("by 70 % of the words", np.stack(by_words), words, own, none),
+        index.questions("by what means about the same", np.stack(by_meaning), meant, near, none),
     ]
 
 
@@ -218,6 +232,42 @@ class _Index:
                 1 - _LOSS,
             ),
         ]
+
+    def questions(
+        self,
+        name: str,
+        asked: Hypervectors,
+        said: Sequence[Said],
+        answers: Sequence[set[str]],
+        contexts: Sequence[str | None],
+    ) -> Row:
+        """Ask as mnemo.recall_text does, second stage and all, through the index and without."""
+        exact, sketched = (
+            _recall(
+                [
+                    self.connection.execute(
+                        _QUESTION,
+                        {
+                            "text": text, "embedding": embedding, "hdv": PackedBits.of(hdv), "context": context,
+                            "exact": every,
+                        },
+                        prepare=True,
+                        binary=True,
+                    ).fetchall()
+                    for hdv, (text, embedding), context in zip(asked, said, contexts, strict=True)
+                ],
+                answers,
+            )
+            for every in (True, False)
+        )  # fmt: skip
+        return Row(
+            f"recall lost by the sketch index to questions, {name}",
+            round(exact - sketched, 4),
+            "",
+            f"recall@10 {sketched:.4f}, exact {exact:.4f}; mnemo.search_text at default settings",
+            _LOSS,
+            at_least=False,
+        )
 
     def _ask(self, asked: Hypervectors, contexts: Sequence[str | None], exact: bool) -> list[Found]:
         given = {"collection": "composite", "exact": exact}

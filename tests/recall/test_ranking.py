@@ -210,7 +210,7 @@ def test_without_weights_or_candidates_the_first_stage_stands(small: Connection)
     for definition, candidates in (
         ("encoder => 'lexical'", 0),
         ("encoder => 'lexical', ranking => '{\"candidates\": 9}'", 9),
-        ("ranking => '{\"role\": 1}'", 75),
+        ("ranking => '{\"role\": 1}'", 100),
     ):
         small.execute(f"select mnemo.create_collection('c{candidates}', {definition})".encode())
         row = small.execute(

@@ -19,7 +19,7 @@ set encoder = 'composite', keep_embedding = true, encoding = '{
 where c.name = 'memories' and not exists (select from mnemo.memory m where m.collection = c.name);
 update mnemo.collection c
 set ranking = jsonb_build_object(
-    'candidates', case c.encoder when 'lexical' then 0 else 75 end, 'coverage', 0.07, 'question', -0.015, 'length', 0.011, 'role', 0,
+    'candidates', case c.encoder when 'lexical' then 0 else 100 end, 'coverage', 0.07, 'question', -0.015, 'length', 0.011, 'role', 0,
     'density', 0, 'embedding', 0, 'recency', 0, 'recency_days', 30, 'strength', 0, 'importance', 0);
 
 alter table mnemo.memory add column encoded "char" not null default 'g' check (encoded in ('g', 'w', 'c'));

@@ -18,7 +18,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_defaults constant jsonb := '{
-        "candidates": 75, "coverage": 0.07, "question": -0.015, "length": 0.011, "role": 0, "density": 0,
+        "candidates": 100, "coverage": 0.07, "question": -0.015, "length": 0.011, "role": 0, "density": 0,
         "embedding": 0, "recency": 0, "recency_days": 30, "strength": 0, "importance": 0}';
     v_bad text;
 begin
