@@ -109,7 +109,7 @@ class CompositeEncoder:
         encoding: Encoding,
         seed: str = "mnemo:projection",
         bits: int = 16_384,
-        word_bytes: int = 48 << 20,
+        word_bytes: int = 96 << 20,
     ) -> None:
         self.encoding = encoding
         self.seed = seed

@@ -34,8 +34,8 @@ _SEARCH = (
     " from mnemo.search(%(hdv)s, 10, %(collection)s, %(context)s, exact => %(exact)s) s"
 )
 _QUESTION = (
-    "select s.key, s.distance from mnemo.search_text(%(text)s, 10, 'composite', %(context)s, exact => %(exact)s,"
-    " embedding => %(embedding)s::real[], hdv => %(hdv)s) s"
+    "select s.key, s.distance from mnemo.search_text(%(text)s, 10, 'composite', %(context)s,"
+    " exact => %(exact)s, embedding => %(embedding)s::real[], hdv => %(hdv)s) s"
 )
 
 Found = list[tuple[str, int]]
@@ -242,24 +242,14 @@ class _Index:
         contexts: Sequence[str | None],
     ) -> Row:
         """Ask as mnemo.recall_text does, second stage and all, through the index and without."""
-        exact, sketched = (
-            _recall(
-                [
-                    self.connection.execute(
-                        _QUESTION,
-                        {
-                            "text": text, "embedding": embedding, "hdv": PackedBits.of(hdv), "context": context,
-                            "exact": every,
-                        },
-                        prepare=True,
-                        binary=True,
-                    ).fetchall()
-                    for hdv, (text, embedding), context in zip(asked, said, contexts, strict=True)
-                ],
-                answers,
+        asking = list(zip(asked, said, contexts, strict=True))
+
+        def recall(every: bool) -> float:
+            return _recall(
+                [self._say(hdv, *words, context, every) for hdv, words, context in asking], answers
             )
-            for every in (True, False)
-        )  # fmt: skip
+
+        exact, sketched = recall(True), recall(False)
         return Row(
             f"recall lost by the sketch index to questions, {name}",
             round(exact - sketched, 4),
@@ -268,6 +258,19 @@ class _Index:
             _LOSS,
             at_least=False,
         )
+
+    def _say(
+        self,
+        hdv: Hypervectors,
+        text: str | None,
+        embedding: list[float] | None,
+        context: str | None,
+        exact: bool,
+    ) -> Found:
+        said = {"text": text, "embedding": embedding, "hdv": PackedBits.of(hdv), "context": context}
+        return self.connection.execute(
+            _QUESTION, {**said, "exact": exact}, prepare=True, binary=True
+        ).fetchall()
 
     def _ask(self, asked: Hypervectors, contexts: Sequence[str | None], exact: bool) -> list[Found]:
         given = {"collection": "composite", "exact": exact}
