@@ -32,7 +32,7 @@ from engine.hypervector.algebra import check_bits
 
 # Up to here float32 holds every integer, so a sum of integers is exact in any order.
 _EXACT = 1 << 24
-_BLOCK = 48
+_BLOCK = 96
 # Lines whose words are multiplied at once.
 _GROUP = 4
 
@@ -109,7 +109,7 @@ class CompositeEncoder:
         encoding: Encoding,
         seed: str = "mnemo:projection",
         bits: int = 16_384,
-        word_bytes: int = 96 << 20,
+        word_bytes: int = 128 << 20,
     ) -> None:
         self.encoding = encoding
         self.seed = seed
@@ -273,11 +273,11 @@ class CompositeEncoder:
         reach = max(sum(share * lines[line].bound for line, share in parts) for parts in sums)
         whole: Any = kind if reach < _EXACT else np.int32 if reach < 1 << 31 else np.int64
         terms = _terms(sums, whole)
-        bound = {
-            at: 1 - 2 * np.unpackbits(random_hypervector("role:" + line.role, self.bits)).astype(kind)
-            for at, line in enumerate(lines)
-            if line.role
+        roles = {
+            role: 1 - 2 * np.unpackbits(random_hypervector("role:" + role, self.bits)).astype(kind)
+            for role in {line.role for line in lines if line.role}
         }
+        bound = {at: roles[line.role] for at, line in enumerate(lines) if line.role}
         against = self._against.astype(whole)
         made = np.empty((len(sums), self.bits // 8), np.uint8)
         if len(meanings):

@@ -89,13 +89,15 @@ class Vocabulary:
         for slot, each in zip(slots, parts, strict=True):
             bits = np.unpackbits(vectors[start : start + len(each)], axis=1)
             start += len(each)
-            counted = bits[0] * kind(each[0][1])
-            inside = 1
-            if len(each) > 1 and each[1][0][0] == "p":
-                counted += bits[1] * kind(each[1][1])
-                inside = 2
+            inside = 2 if len(each) > 1 and each[1][0][0] == "p" else 1
+            # In place: what is allocated anew costs more than what is computed.
+            counted = np.multiply(bits[0], each[0][1], dtype=kind)
+            if inside == 2:
+                counted += np.multiply(bits[1], each[1][1], dtype=kind)
             if inside < len(each):
-                counted += np.add.reduce(bits[inside:], axis=0, dtype=kind) * kind(each[inside][1])
+                letters = np.add.reduce(bits[inside:], axis=0, dtype=kind)
+                letters *= kind(each[inside][1])
+                counted += letters
             for place, tile in enumerate(self._tiles):
                 tile[slot] = counted[place * TILE : (place + 1) * TILE]
             self._totals[slot] = sum(weight for _, weight in each)

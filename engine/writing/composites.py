@@ -29,7 +29,7 @@ _COUNTS = "select memories, counts from mnemo.batch_counts(%s::text, %s, %s::tex
 
 def encoder_of(collection: Collection, bits: int) -> CompositeEncoder:
     """Return the encoder of a composite collection for memories; the same one each time."""
-    return _encoder(json.dumps(dict(collection.encoding), sort_keys=True), collection.seed, bits, 96 << 20)
+    return _encoder(json.dumps(dict(collection.encoding), sort_keys=True), collection.seed, bits, 128 << 20)
 
 
 def query_encoder(collection: Collection, bits: int) -> CompositeEncoder:
