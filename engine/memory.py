@@ -102,11 +102,11 @@ class Recall(Sequence[Hit]):
     def unrelated(self) -> bool:
         """Whether even the nearest hit may be nearest by chance only.
 
-        Unrelated hypervectors differ in D/2 bits with a standard deviation of sqrt(D)/2: the nearest of ten
-        thousand is hardly ever 4 of them below, that of a million 5. True without hits.
+        Unrelated hypervectors differ in D/2 bits with a standard deviation of sqrt(D)/2: the nearest of a
+        million is hardly ever 5 of them below. True without hits.
         """
         nearest = min((hit.distance for hit in self.hits), default=self.bits)
-        return nearest > self.bits / 2 - 2 * math.sqrt(self.bits)
+        return nearest > self.bits / 2 - 2.5 * math.sqrt(self.bits)
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...

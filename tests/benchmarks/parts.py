@@ -69,7 +69,7 @@ class Parts:
         terms = dict.fromkeys(t for words in (*self._texts, *self._queries) for t in words.terms)
         self._place = {term: place for place, term in enumerate(terms)}
         if any(words.pairs for words in (*self._texts, *self._queries)):
-            raise NotImplementedError("pairs of characters are not made here")
+            raise ValueError("pairs of characters are not made here")
 
     def measure(self, hows: Sequence[Encoding], *, bits: int, seed: str = SEED) -> Pieces:
         """Encode with every encoding, and compare questions and turns in all components."""
