@@ -71,7 +71,7 @@ class IngestConflict(MnemoError):
 
 
 class UnknownName(MnemoError, LookupError):
-    """There is no policy, job, topic, subscription or change of that name."""
+    """There is no policy, job, topic, subscription, change or segment of that name."""
 
     sqlstate = "MN010"
 
@@ -86,6 +86,34 @@ class LeaseLost(MnemoError):
     """The lease on these events ended meanwhile; another consumer has them."""
 
     sqlstate = "MN012"
+
+
+class Archived(MnemoError, LookupError):
+    """The memory is in object storage; `mnemo restore` brings it back."""
+
+    sqlstate = "MN013"
+
+
+class ArchiveConflict(MnemoError):
+    """An archived segment, or its objects, are not as the call needs them: another's, or in another state."""
+
+    sqlstate = "MN014"
+
+
+class StoreUnavailable(MnemoError, ConnectionError):
+    """The object store cannot be reached, or answers with errors."""
+
+
+class StoreRefused(MnemoError):
+    """The object store refuses: no such bucket, no permission, wrong credentials."""
+
+
+class ObjectMissing(MnemoError, LookupError):
+    """There is no object of that key."""
+
+
+class ObjectCorrupted(MnemoError):
+    """An object is not what was written: its checksum or length differs."""
 
 
 class ConnectionFailed(MnemoError, ConnectionError):

@@ -6,6 +6,8 @@ from engine.errors import InvalidArgument
 
 DEFAULT_BITS = 16_384
 DEFAULT_SKETCH_BITS = 1_536
+# From the curve in docs/performance.md: a longer sketch costs bytes, a shorter one requests.
+ARCHIVE_BITS = 1_024
 
 MIN_BITS, MAX_BITS, BIT_STEP = 1_024, 32_768, 64
 MIN_SKETCH_BITS = 64
@@ -50,6 +52,11 @@ class Parameters:
         """Check both widths."""
         _check("bits", self.bits, MIN_BITS, MAX_BITS)
         _check("sketch_bits", self.sketch_bits, MIN_SKETCH_BITS, min(self.bits, MAX_INDEXED_BITS))
+
+    @property
+    def archive_bits(self) -> int:
+        """Leading components that stay in the database of an archived memory."""
+        return min(self.bits, ARCHIVE_BITS)
 
     @property
     def toast_tuple_target(self) -> int:
