@@ -1,6 +1,7 @@
 """Settings of one process: YAML file, environment, presets; see README.md beside this file."""
 
 from engine.config.sections import (
+    Archive,
     Embedded,
     Ingest,
     Install,
@@ -14,6 +15,7 @@ from engine.config.sections import (
 from engine.config.settings import Settings
 
 __all__ = [
+    "Archive",
     "Embedded",
     "Ingest",
     "Install",

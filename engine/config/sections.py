@@ -162,6 +162,77 @@ class Lifecycle(Section):
         return value
 
 
+class Archive(Section):
+    """The object store that holds cold segments, and how it is asked."""
+
+    url: str | None = Field(
+        default=None,
+        repr=False,
+        description="where objects are; null: objects/ in data_dir with the embedded server, else no archive",
+        json_schema_extra={"allowed": "s3://bucket/prefix, file:///path or a path, without credentials"},
+    )
+    endpoint_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/@\s]+/?$",
+        description="the S3 server; null: that of AWS, or AWS_ENDPOINT_URL",
+        json_schema_extra={"allowed": "a URL such as https://s3.example.org:9000"},
+    )
+    region: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="region of the bucket; null: AWS_DEFAULT_REGION, or any",
+    )
+    sse: Literal["AES256", "aws:kms"] | None = Field(
+        default=None, description="encryption that the server is asked for; null: as the bucket says"
+    )
+    sse_kms_key_id: str | None = Field(
+        default=None, min_length=1, description="key of aws:kms; null: the account's own"
+    )
+    concurrency: int = Field(
+        default=16, ge=1, le=256, description="requests of this process at the same time, and its connections"
+    )
+    connect_timeout_seconds: float = Field(
+        default=5.0, gt=0, le=300, description="longest wait for a connection to the store, seconds"
+    )
+    read_timeout_seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="longest silence of the store in a request, seconds"
+    )
+    multipart_mb: int = Field(
+        default=64,
+        ge=5,
+        le=5000,
+        description="size from which an object is sent in parts, and of a part, MiB",
+    )
+    retries: int = Field(default=4, ge=0, le=100, description="further attempts of a request that failed")
+    first_wait_seconds: float = Field(
+        default=0.2,
+        ge=0,
+        le=60,
+        description="wait before the first of them, seconds; each next one doubles it",
+    )
+    cache_mb: int = Field(
+        default=256, ge=0, le=1_000_000, description="memory for blocks read from the archive, MiB; 0: none"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_place(cls, value: str | None) -> str | None:
+        if value is not None:
+            scheme, _, rest = value.rpartition("://")
+            if not rest or (scheme and ("@" in rest.partition("/")[0] or "?" in rest)):
+                # The text may hold a password.
+                raise ValueError("must be s3://bucket/prefix, file:///path or a path, without credentials")
+        return value
+
+    @field_validator("sse_kms_key_id")
+    @classmethod
+    def _key_is_used(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("sse") != "aws:kms":
+            raise ValueError("must be null unless archive.sse is aws:kms")
+        return value
+
+
 class Worker(Section):
     """How `mnemo worker` runs the jobs."""
 

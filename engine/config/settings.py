@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from engine.config.presets import Preset
 from engine.config.problems import describe
 from engine.config.sections import (
+    Archive,
     Embedded,
     Ingest,
     Install,
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     search: Search = Field(default_factory=Search)
     ingest: Ingest = Field(default_factory=Ingest)
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
+    archive: Archive = Field(default_factory=Archive)
     worker: Worker = Field(default_factory=Worker)
     logging: Logging = Field(default_factory=Logging)
 
