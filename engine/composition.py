@@ -1,14 +1,31 @@
 """The one place that joins the engine with its adapters."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from adapters.backends.memory import open_memory_store
 from adapters.backends.postgres import open_postgres_store
+from adapters.objects.directory import open_directory
+from engine.archive import ObjectStore, register_objects
 from engine.backends import VectorStore, create_store, register_store
+from engine.config import Settings
 
 register_store("memory", open_memory_store)
 register_store("postgres", open_postgres_store)
+
+
+@asynccontextmanager
+async def _open_s3(url: str, settings: Settings) -> AsyncIterator[ObjectStore]:
+    # boto3 takes a third of a second to import.
+    from adapters.objects.s3 import open_s3
+
+    async with open_s3(url, settings) as store:
+        yield store
+
+
+register_objects("file", open_directory)
+register_objects("s3", _open_s3)
 
 
 def open_store(name: str = "postgres", **options: Any) -> AbstractAsyncContextManager[VectorStore]:

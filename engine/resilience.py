@@ -8,7 +8,7 @@ from circuitbreaker import STATE_HALF_OPEN, STATE_OPEN, CircuitBreaker
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from engine.config import Resilience
-from engine.errors import ConnectionFailed
+from engine.errors import ConnectionFailed, MnemoError
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -35,25 +35,34 @@ async def retried(
 class Breaker:
     """A circuit breaker: after so many failures in a row nothing is tried for a while, then by one caller.
 
-    `failed` says which errors mean that the other side is down; with any other it has answered.
+    `failed` says which errors mean that the other side is down; with any other it has answered. While the
+    circuit is open, callers get `refusal`, which says that `subject` could not be reached.
     """
 
-    def __init__(self, settings: Resilience, failed: Temporary) -> None:
+    def __init__(
+        self,
+        settings: Resilience,
+        failed: Temporary,
+        subject: str = "the database",
+        refusal: type[MnemoError] = ConnectionFailed,
+    ) -> None:
         self._trying = False
+        self._subject = subject
+        self._refusal = refusal
         self._circuit = CircuitBreaker(
             failure_threshold=settings.breaker_failures,
             recovery_timeout=settings.breaker_reset_seconds,
             expected_exception=lambda _, error: failed(error),
-            name="database",
+            name=subject,
         )
 
     async def through(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do `work`, unless the circuit is open: then raise ConnectionFailed at once."""
+        """Do `work`, unless the circuit is open: then raise the refusal at once."""
         trial = self._circuit.state == STATE_HALF_OPEN
         if self._circuit.state == STATE_OPEN or (trial and self._trying):
-            raise ConnectionFailed(
-                f"the database could not be reached {self._circuit.failure_count} times in a row, and is not"
-                f" asked again for {max(self._circuit.open_remaining, 0)} s: {self._circuit.last_failure}"
+            raise self._refusal(
+                f"{self._subject} could not be reached {self._circuit.failure_count} times in a row, and is"
+                f" not asked again for {max(self._circuit.open_remaining, 0)} s: {self._circuit.last_failure}"
             )
         self._trying = trial
         try:

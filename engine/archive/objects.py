@@ -9,8 +9,9 @@ from typing import Protocol
 
 from engine.errors import InvalidArgument
 
-# Within what every S3 server, and any file system, takes as it is: no escaping anywhere.
-_KEY = re.compile(r"(?!/)(?:/?(?!\.{1,2}(?:/|$))[A-Za-z0-9._=-]{1,200})+")
+# What every S3 server and file system takes as it is. Names with a leading dot are the stores' own.
+_PART = r"[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,199}"
+_KEY = re.compile(f"{_PART}(?:/{_PART})*")
 _LONGEST_KEY = 800
 
 
@@ -34,15 +35,19 @@ class Conditions:
 class ObjectStore(Protocol):
     """Bytes by key, in one place: a bucket and prefix, or a directory.
 
-    Keys are relative paths of letters, digits and ``._=-`` (`checked_key`); else InvalidArgument. Every
-    method may raise StoreUnavailable, after retries, and StoreRefused; those that read ObjectMissing.
+    Keys are relative paths of letters, digits and ``._=-``, no part beginning with a dot; else
+    InvalidArgument. Other names are never listed. Every method may raise StoreUnavailable, after retries,
+    and StoreRefused; those that read ObjectMissing.
     A store belongs to the event loop in which it was opened, and serves any number of tasks there.
     """
 
-    requests: int
-    """Requests made so far, retries included; the pages of a listing count each."""
-    bytes_read: int
-    """Bytes of content received so far."""
+    @property
+    def requests(self) -> int:
+        """Requests made so far, each retry and each page of a listing included."""
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of content received so far."""
 
     @property
     def url(self) -> str:
@@ -87,15 +92,20 @@ class ObjectStore(Protocol):
         """Find out by real writes under ``.probe/`` which conditions the store honours; once, remembered."""
 
     async def clean(self) -> int:
-        """Remove what writers that died left half written, once a day old; return how many."""
+        """Remove what writers that died left half written, when it is a day old; return how many."""
 
     async def close(self) -> None:
         """Let go of connections and threads; what opened the store calls it."""
 
 
+def is_key(text: str) -> bool:
+    """Whether this is a key as ObjectStore has them."""
+    return len(text) <= _LONGEST_KEY and _KEY.fullmatch(text) is not None
+
+
 def checked_key(key: str) -> str:
     """Return the key; raise InvalidArgument where it is empty, absolute, too long or leaves its place."""
-    if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key):
+    if not is_key(key):
         raise InvalidArgument(f"{key!r} is no key of an object: parts of A-Z a-z 0-9 . _ = - joined by /")
     return key
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from importlib import import_module
 from pathlib import Path
 
 from engine.archive.objects import ObjectStore
@@ -43,6 +44,8 @@ def open_objects(settings: Settings) -> AbstractAsyncContextManager[ObjectStore]
             ]
         )
     scheme = url.partition("://")[0]
+    # Where the adapters are registered; imported late, because it imports what imports this.
+    import_module("engine.composition")
     if scheme not in _factories:
         known = ", ".join(f"{name}://" for name in sorted(_factories))
         raise InvalidConfiguration([f"archive.url = {url}: must begin with one of {known}, or be a path"])
