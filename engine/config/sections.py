@@ -199,10 +199,10 @@ class Archive(Section):
         default=30.0, gt=0, le=3600, description="longest silence of the store in a request, seconds"
     )
     multipart_mb: int = Field(
-        default=64,
+        default=16,
         ge=5,
-        le=5000,
-        description="size from which an object is sent in parts, and of a part, MiB",
+        le=1024,
+        description="size of a part of an object that is larger than this, MiB",
     )
     retries: int = Field(default=4, ge=0, le=100, description="further attempts of a request that failed")
     first_wait_seconds: float = Field(
