@@ -12,6 +12,8 @@ from tests.support import goldens
 from tests.support.databases import Databases
 from tests.support.server import running_server
 
+pytest_plugins = ("tests.support.object_servers",)
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
