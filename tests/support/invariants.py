@@ -52,17 +52,19 @@ _VIOLATIONS = {
         " on s.segment = a.segment and s.tier = a.tier where s.segment is null"
     ),
     "a key belongs to the memory that carries it": (
-        "select coalesce(k.id, m.id) from mnemo.memory_key k full join (select * from mnemo.memory"
-        " where key is not null) m using (tenant, collection, key) where k.id is distinct from m.id"
+        "select coalesce(k.id, m.id) from mnemo.memory_key k full join"
+        " (select tenant, collection, key, bucket, id from mnemo.memory where key is not null union all"
+        " select tenant, collection, key, bucket, id from mnemo.archived_memory where key is not null) m"
+        " using (tenant, collection, key) where k.id is distinct from m.id"
         " or k.bucket is distinct from m.bucket"
     ),
     "each segment has its partition, and no table is left over": (
         "select coalesce(s.relation, c.relname) from mnemo.segment s full join"
         " (select c.relname, i.inhparent from pg_class c left join pg_inherits i on i.inhrelid = c.oid"
         " where c.relnamespace = 'mnemo'::regnamespace and c.relkind = 'r'"
-        " and c.relname ~ '^memory_(hot|warm|cold)') c"
-        " on c.relname = s.relation where c.inhparent is distinct from 'mnemo.memory'::regclass"
-        " or s.segment is null"
+        " and c.relname ~ '^(memory_(hot|warm|cold)|archived_[0-9])') c"
+        " on c.relname = s.relation where s.segment is null or c.inhparent is distinct from"
+        " case s.tier when 'archive' then 'mnemo.archived_memory' else 'mnemo.memory' end::regclass"
     ),
 }
 
