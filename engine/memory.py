@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 MemoryId = NewType("MemoryId", UUID)
 Tier = Literal["hot", "warm", "cold"]
+# Where a memory can be found; into the archive it is not written, it gets there.
+Place = Literal["hot", "warm", "cold", "archive"]
 # The bounds that mnemo.search and mnemo.scroll keep.
 MAX_K = 4096
 MAX_SCROLL = 100_000
@@ -66,12 +68,13 @@ class Hit:
     """A memory that was found. `distance` counts differing bits; `similarity` is 1 - distance / D.
 
     `score` is what hits are ordered by: the sum of `score_terms`, which name what each part came from; it is
-    None after a search, whose score is the similarity.
+    None after a search, whose score is the similarity. `estimated`: of an archived memory only the sketch was
+    compared, and its content is empty; never so for hits of `Mnemo`.
     """
 
     memory_id: MemoryId
     key: str | None
-    tier: Tier
+    tier: Place
     distance: int
     similarity: float
     score: float
@@ -79,6 +82,7 @@ class Hit:
     attributes: dict[str, Any]
     created_at: datetime
     score_terms: dict[str, float] | None = None
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ class TierStats:
     is known; None where neither is.
     """
 
-    tier: Tier
+    tier: Place
     memories: int
     pinned: int
     mean_strength: float | None

@@ -175,7 +175,7 @@ class Tier(ReadOnly, Base):
 
 
 class Segment(ReadOnly, Base):
-    """mnemo.segment: the partitions of mnemo.memory."""
+    """mnemo.segment: the partitions of mnemo.memory, and those of what is archived."""
 
     __tablename__ = "segment"
 
@@ -185,6 +185,12 @@ class Segment(ReadOnly, Base):
     relation: Mapped[str]
     created_at: Mapped[datetime]
     announced_at: Mapped[datetime | None]
+    sealed_at: Mapped[datetime | None]
+    attempt: Mapped[UUID | None]
+    worker: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    failures: Mapped[int]
+    error: Mapped[str | None]
 
 
 class TierStats(ReadOnly, Base):

@@ -16,13 +16,14 @@ from sqlalchemy import (
     TableValuedAlias,
     Text,
     Uuid,
+    cast,
     column,
     func,
     literal,
     literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
+from sqlalchemy.dialects.postgresql import ARRAY, BIT, JSONB, REAL
 from sqlalchemy.orm import aliased
 
 from engine.errors import InvalidArgument, UnknownTier
@@ -101,15 +102,26 @@ class Hits:
         self.distance: ColumnElement[int] = rows.c.distance
         self.similarity: ColumnElement[float] = rows.c.similarity
         self.score: ColumnElement[float] = rows.c.score
-        self.content: ColumnElement[str] = rows.c.content
+        self.content: ColumnElement[str | None] = rows.c.content
         self.attributes: ColumnElement[dict[str, Any]] = rows.c.attributes
         self.created_at: ColumnElement[datetime] = rows.c.created_at
         self.score_terms: ColumnElement[dict[str, float] | None] = rows.c.score_terms
+        self.estimated: ColumnElement[bool] = rows.c.estimated
 
     def select(
         self,
     ) -> Select[
-        UUID, str | None, str, int, float, float, str, dict[str, Any], datetime, dict[str, float] | None
+        UUID,
+        str | None,
+        str,
+        int,
+        float,
+        float,
+        str | None,
+        dict[str, Any],
+        datetime,
+        dict[str, float] | None,
+        bool,
     ]:
         """Return a query for all columns, best score first."""
         return select(
@@ -123,6 +135,7 @@ class Hits:
             self.attributes,
             self.created_at,
             self.score_terms,
+            self.estimated,
         ).order_by(self.score.desc(), self.distance, self.memory_id)
 
 
@@ -134,13 +147,15 @@ def search(
     context: str | None = None,
     where: Mapping[str, Any] | None = None,
     exact: bool = False,
+    archive: bool = False,
 ) -> Hits:
     """Return the k nearest memories by mnemo.search, which goes through the tiers; reads only.
 
-    `where` is a filter on attributes such as ``{"year": {"$gte": 2020}}``. When it runs, the statement raises
+    `where` is a filter on attributes such as ``{"year": {"$gte": 2020}}``. With `archive` memories in object
+    storage compete by their sketches: `estimated`, without content. When it runs, the statement raises
     InvalidHypervector, InvalidArgument, MalformedFilter or UnknownCollection.
     """
-    return _hits("search", operand(query), k, collection, context, where, exact)
+    return _hits("search", operand(query), k, collection, context, where, exact, (_truth(archive),))
 
 
 def recall(
@@ -151,9 +166,10 @@ def recall(
     context: str | None = None,
     where: Mapping[str, Any] | None = None,
     exact: bool = False,
+    archive: bool = False,
 ) -> Hits:
     """Return what `search` does, by mnemo.recall: each access is recorded, so commit afterwards."""
-    return _hits("recall", operand(query), k, collection, context, where, exact)
+    return _hits("recall", operand(query), k, collection, context, where, exact, (_truth(archive),))
 
 
 def recall_text(
@@ -166,6 +182,7 @@ def recall_text(
     exact: bool = False,
     embedding: Sequence[float] | None = None,
     roles: Mapping[str, Any] | None = None,
+    archive: bool = False,
 ) -> Hits:
     """Return what `recall` does for a question, which the database encodes as the collection asks.
 
@@ -173,7 +190,7 @@ def recall_text(
     of these. The hits are ranked again by the collection's second stage.
     """
     call = literal(query, Text())
-    return _hits("recall_text", call, k, collection, context, where, exact, _asked(embedding, roles))
+    return _hits("recall_text", call, k, collection, context, where, exact, _asked(embedding, roles, archive))
 
 
 def search_text(
@@ -186,17 +203,23 @@ def search_text(
     exact: bool = False,
     embedding: Sequence[float] | None = None,
     roles: Mapping[str, Any] | None = None,
+    archive: bool = False,
 ) -> Hits:
     """Return what `recall_text` does without recording an access; reads only."""
     call = literal(query, Text())
-    return _hits("search_text", call, k, collection, context, where, exact, _asked(embedding, roles))
+    return _hits("search_text", call, k, collection, context, where, exact, _asked(embedding, roles, archive))
 
 
 def _asked(
-    embedding: Sequence[float] | None, roles: Mapping[str, Any] | None
+    embedding: Sequence[float] | None, roles: Mapping[str, Any] | None, archive: bool
 ) -> tuple[ColumnElement[Any], ...]:
     given = None if embedding is None else [float(component) for component in embedding]
-    return literal(given, ARRAY(REAL())), literal(dict(roles or {}), JSONB())
+    hdv = cast(None, BIT(varying=True))
+    return literal(given, ARRAY(REAL())), literal(dict(roles or {}), JSONB()), hdv, _truth(archive)
+
+
+def _truth(value: bool) -> ColumnElement[bool]:
+    return literal(value, Boolean())
 
 
 def _hits(
@@ -215,7 +238,7 @@ def _hits(
         literal(collection, Text()),
         literal(context, Text()),
         literal(dict(where or {}), JSONB()),
-        literal(exact, Boolean()),
+        _truth(exact),
         *more,
     )
     return Hits(
@@ -230,5 +253,6 @@ def _hits(
             column("attributes", JSONB()),
             column("created_at", DateTime(timezone=True)),
             column("score_terms", JSONB()),
+            column("estimated", Boolean()),
         )
     )

@@ -24,7 +24,7 @@ def sql_files(tree: Path) -> list[Path]:
 
 
 def render(text: str, parameters: Parameters) -> str:
-    """Replace {bits}, {sketch_bits}, {archive_bits} and {toast_tuple_target}; everything else stays as it is."""
+    """Replace {bits}, {sketch_bits}, {archive_bits}, {toast_tuple_target}; all else stays as it is."""
     values = {
         "{bits}": parameters.bits,
         "{sketch_bits}": parameters.sketch_bits,

@@ -15,12 +15,17 @@ PARAMETERS_KEY = "mnemo.parameters"
 
 _DROP = """
 do $drop$
+declare
+  v_archived boolean := false;
 begin
   if to_regclass('mnemo.memory') is not null
      and coalesce(current_setting('mnemo.force_downgrade', true), '') <> 'on' then
     -- A policy must not hide rows from this question: with row_security off Postgres raises instead.
     set local row_security = off;
-    if exists (select from mnemo.memory) then
+    if to_regclass('mnemo.archived_memory') is not null then
+      execute 'select exists (select from mnemo.archived_memory)' into v_archived;
+    end if;
+    if v_archived or exists (select from mnemo.memory) then
       raise exception 'the downgrade would drop stored memories: schema mnemo is not empty'
         using errcode = 'MN008',
               hint = 'Back them up, then force it: --force, force=True, or set mnemo.force_downgrade = on.';

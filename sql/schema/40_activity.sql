@@ -41,14 +41,32 @@ create unlogged table mnemo.access_log (
 
 comment on table mnemo.access_log is 'Recalls not yet counted in mnemo.activity: one row each, with the ids that it returned.';
 
+-- The life of a segment. In mnemo.memory: open (takes new rows) -> sealed -> exporting -> emptied, and dropped.
+-- Exported, its memories are in a segment of their own, archived, a partition of mnemo.archived_memory; compacting and
+-- restoring, a worker reads its objects to make another segment of it; emptied, it is dropped too.
 create table mnemo.segment (
     segment      integer primary key,
     tier         text not null references mnemo.tier,
-    state        text not null default 'open' check (state in ('open', 'sealed', 'emptied')),
+    state        text not null default 'open' check (state in ('open', 'sealed', 'exporting', 'archived', 'compacting', 'restoring', 'emptied')),
     relation     text not null unique,
     created_at   timestamptz not null,
-    announced_at timestamptz
+    announced_at timestamptz,
+    sealed_at    timestamptz,
+    attempt      uuid,
+    worker       text,
+    lease_until  timestamptz,
+    failures     integer not null default 0,
+    error        text,
+    constraint segment_attempt check ((state in ('exporting', 'compacting', 'restoring')) = (attempt is not null)),
+    constraint segment_lease check ((attempt is null) = (lease_until is null))
 );
 
-comment on table mnemo.segment is 'The partitions of mnemo.memory. A tier has one open segment, which takes new rows; those that a consolidation built are sealed; emptied, that a merge has emptied.';
+comment on table mnemo.segment is 'The partitions of mnemo.memory and of mnemo.archived_memory, and what is being done to them.';
+comment on column mnemo.segment.state is 'open: takes new rows, one of each tier; sealed: takes none; exporting: on its way to object storage; archived: there; compacting, restoring: read from there; emptied: dropped once no snapshot needs it.';
 comment on column mnemo.segment.announced_at is 'When mnemo.archive_step last announced that nobody uses it; null: never.';
+comment on column mnemo.segment.sealed_at is 'Since when it takes no new rows; null: it does.';
+comment on column mnemo.segment.attempt is 'What is under way, and the folder of the objects that it writes; whoever goes on with it writes into the same.';
+comment on column mnemo.segment.worker is 'Who is, or was last, at it.';
+comment on column mnemo.segment.lease_until is 'By the real clock: until then nobody else goes on with it.';
+comment on column mnemo.segment.failures is 'Attempts in a row that failed; each next one waits twice as long.';
+comment on column mnemo.segment.error is 'Why the last one failed.';

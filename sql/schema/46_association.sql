@@ -37,7 +37,8 @@ create type mnemo.hit as (
     content     text,
     attributes  jsonb,
     created_at  timestamptz,
-    score_terms jsonb
+    score_terms jsonb,
+    estimated   boolean
 );
 
 insert into mnemo.setting (name, value, description) values

@@ -1,7 +1,8 @@
 -- What each tier holds, what that costs, what it answered, and whether it is as full and as fast as it should be.
 create or replace view mnemo.tier_stats as
 select t.tier, coalesce(a.memories, 0) as memories, coalesce(a.pinned, 0) as pinned, a.mean_strength,
-       r.heap_bytes, r.index_bytes, r.heap_bytes + r.index_bytes as total_bytes, r.segments,
+       coalesce(r.heap_bytes, 0) as heap_bytes, coalesce(r.index_bytes, 0) as index_bytes,
+       coalesce(r.heap_bytes + r.index_bytes, 0) as total_bytes, coalesce(r.segments, 0) as segments,
        c.capacity_rows, c.capacity_bytes, u.capacity_used, p.latency_target_ms, l.latency_ms,
        p.price_per_tb_month::double precision as price_per_tb_month,
        mnemo.dollars(coalesce(a.memories, 0), m.bytes, p.price_per_tb_month) as monthly_cost,
@@ -25,10 +26,15 @@ left join (
         -- Asked once and not for each row, which offset is for.
         cross join (select mnemo.now() as now, mnemo.half_life() as half_life offset 0) as t
         group by tier, collection
+        union all
+        select 'archive', collection, count(*), 0, sum(mnemo.strength_at(ltp, ltp_at, t.now, t.half_life)), 0
+        from mnemo.archived_memory
+        cross join (select mnemo.now() as now, mnemo.half_life() as half_life offset 0) as t
+        group by collection
     ) c
     group by c.tier
 ) a using (tier)
-join (
+left join (
     select tier, sum(pg_table_size(to_regclass(format('mnemo.%I', relation))))::bigint as heap_bytes,
            sum(pg_indexes_size(to_regclass(format('mnemo.%I', relation))))::bigint as index_bytes, count(*) as segments
     from mnemo.segment group by tier
@@ -52,11 +58,11 @@ cross join lateral (
 order by t.place;
 
 comment on view mnemo.tier_stats is 'What each tier holds, costs and answers, all tenants.';
-comment on column mnemo.tier_stats.tier is 'hot, warm or cold.';
+comment on column mnemo.tier_stats.tier is 'hot, warm, cold or archive.';
 comment on column mnemo.tier_stats.memories is 'Memories in it.';
 comment on column mnemo.tier_stats.pinned is 'Of them, those that stay.';
 comment on column mnemo.tier_stats.mean_strength is 'Mean of their strength now, 0 to 1; null: none.';
-comment on column mnemo.tier_stats.heap_bytes is 'Bytes of its tables.';
+comment on column mnemo.tier_stats.heap_bytes is 'Bytes of its tables; of the archive what stays in the database, its objects are in mnemo.segments.';
 comment on column mnemo.tier_stats.index_bytes is 'Bytes of their indexes.';
 comment on column mnemo.tier_stats.total_bytes is 'Both together.';
 comment on column mnemo.tier_stats.segments is 'Partitions that it consists of.';

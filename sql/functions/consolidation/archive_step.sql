@@ -1,6 +1,7 @@
--- Announces (topic consolidation.trigger) each cold segment with memories of which none was used or moved in for as long
--- as the archive policy says, once until it is used again; returns how many. Without a policy it does nothing.
--- Accesses not yet counted are counted first. Moves nothing: who archives listens, and looks again.
+-- Does nothing without an archive policy. Else it seals the open cold segment once that is full or old enough
+-- (archive_segment_rows, archive_seal_days), and marks each sealed one with memories of which none was used or moved in for
+-- as long as the policy says, once until it is used again; announces it (topic consolidation.trigger), and returns how many
+-- it sealed and marked. Accesses not yet counted are counted first. A worker with an object store exports what is marked.
 -- Invariant kept: segment.announced_at is set in the transaction that publishes.
 create or replace function mnemo.archive_step(arguments jsonb default '{}') returns bigint
 language plpgsql volatile
@@ -11,6 +12,7 @@ declare
     v_now     timestamptz := mnemo.now();
     v_after   interval;
     v_folded  integer;
+    v_open    integer := mnemo.segment_of_tier('cold');
     v_segment record;
     v_done    bigint := 0;
 begin
@@ -22,14 +24,19 @@ begin
     if v_folded = c_rows then
         return v_folded;
     end if;
+    if (select count(*) >= mnemo.setting('archive_segment_rows')
+               or min(a.entered_tier_at) <= v_now - make_interval(secs => 86400 * mnemo.setting('archive_seal_days'))
+        from mnemo.activity a where a.segment = v_open) and mnemo.seal_segment() is not null then
+        return 1;
+    end if;
     for v_segment in
         select s.segment, used.memories
         from mnemo.segment s
         join (select a.segment, count(*) as memories, max(greatest(a.last_access, a.entered_tier_at)) as at
               from mnemo.activity a
-              where a.tier = 'cold'
+              where a.tier = 'cold' and not a.pinned
               group by a.segment) as used using (segment)
-        where used.at <= v_now - v_after and (s.announced_at is null or s.announced_at < used.at)
+        where s.state = 'sealed' and used.at <= v_now - v_after and (s.announced_at is null or s.announced_at < used.at)
         order by s.segment
         for update of s skip locked
     loop

@@ -36,6 +36,7 @@ begin
         order by a.bucket, a.id
         for update of a);
 
+    perform mnemo.fold_archived(v_log, v_locked);
     with access as materialized (
         select a.bucket, a.id, greatest(l.at, a.ltp_at) as at,
                row_number() over (partition by a.id order by l.at) as place, count(*) over (partition by a.id) as total,

@@ -28,6 +28,14 @@ begin
     if v_old = '{}' or mnemo.table_is_held() or not mnemo.open_copy() then
         return 0;
     end if;
+    -- An export may have begun meanwhile; from here on none of these does.
+    v_old := array(
+        select s.segment from mnemo.segment s where s.segment = any (v_old) and s.state = 'sealed' order by s.segment
+        for update skip locked);
+    if v_old = '{}' then
+        drop table pg_temp.mnemo_copied;
+        return 0;
+    end if;
     insert into pg_temp.mnemo_copied
     select m.bucket, m.id, m.segment, m.ctid, m.xmin from mnemo.memory m where m.segment = any (v_old);
     v_segment := mnemo.next_segment(v_tier);

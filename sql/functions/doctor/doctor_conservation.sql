@@ -39,6 +39,24 @@ begin
             select 'keys without a memory', count(*)
             from mnemo.memory_key k
             where not exists (select from mnemo.memory m where m.bucket = k.bucket and m.id = k.id and m.key = k.key)
+              and not exists (select from mnemo.archived_memory m where m.bucket = k.bucket and m.id = k.id and m.key = k.key)
+            union all
+            select 'archived memories whose key is not theirs', count(*)
+            from mnemo.archived_memory m
+            where m.key is not null
+              and not exists (select from mnemo.memory_key k
+                              where k.tenant = m.tenant and k.collection = m.collection and k.key = m.key and k.id = m.id)
+            union all
+            select 'memories that are archived too', count(*)
+            from mnemo.archived_memory a
+            where exists (select from mnemo.activity b where b.bucket = a.bucket and b.id = a.id)
+            union all
+            select 'memories archived twice', count(*) from (select from mnemo.archived_memory a group by a.id having count(*) > 1) as d
+            union all
+            select 'archived memories whose segment or row has gone', count(*)
+            from mnemo.archived_memory a
+            where not exists (select from mnemo.archive r where r.segment = a.segment and a.row_number < r.rows)
+               or exists (select from mnemo.tombstone t where t.segment = a.segment and t.row_number = a.row_number)
         ) as f;
     end if;
     return mnemo.verdict('conservation', 'fail', v_trouble,

@@ -30,7 +30,10 @@ begin
                      ('event_keep_count', 1, 1e9, true), ('event_keep_hours', 0.01, 8760, false), ('event_backlog_most', 1, 1e9, true),
                      ('association_gain', 1e-6, 1, false), ('association_half_life_days', 1e-5, 36500, false),
                      ('association_partners', 1, 1000, true), ('association_hits', 1, 20, true), ('focus_memories', 1, 100, true),
-                     ('prediction_window_seconds', 1, 1e7, false), ('prediction_weight', 0, 1, false), ('strength_weight', 0, 1, false)
+                     ('prediction_window_seconds', 1, 1e7, false), ('prediction_weight', 0, 1, false), ('strength_weight', 0, 1, false),
+                     ('archive_segment_rows', 1, 1e7, true), ('archive_seal_days', 0.001, 36500, false),
+                     ('archive_restore_accesses', 1, 1e9, true), ('archive_compact_share', 0.001, 1, false),
+                     ('archive_compact_days', 0, 36500, false), ('archive_grace_days', 0, 36500, false), ('archive_lease_seconds', 1, 86400, false)
              ) as b (name, lowest, highest, counted)
         where b.name = v_name;
         if not found then

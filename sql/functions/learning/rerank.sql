@@ -63,7 +63,7 @@ begin
                    c.score + c.prediction + c.strength, c.content, c.attributes, c.created_at,
                    c.score_terms || jsonb_build_object(
                        'prediction', c.prediction,
-                       'strength', c.strength + coalesce((c.score_terms ->> 'strength')::double precision, 0)))::mnemo.hit
+                       'strength', c.strength + coalesce((c.score_terms ->> 'strength')::double precision, 0)), c.estimated)::mnemo.hit
         from (select f.*, v_prediction * coalesce(p.prediction, 0) as prediction,
                      case when v_strength > 0 then
                          v_strength * coalesce((select mnemo.strength_at(a.ltp, a.ltp_at, v_now, v_half_life)
@@ -72,11 +72,11 @@ begin
                          else 0
                      end as strength
               from (select h.memory_id, h.key, h.tier, h.distance, h.similarity, h.score, h.content, h.attributes, h.created_at,
-                           h.score_terms
+                           h.score_terms, h.estimated
                     from unnest(p_hits) as h
                     union all
                     select m.id, m.key, mnemo.tier_of_segment(m.segment), d.distance, d.similarity, d.similarity,
-                           m.content, m.attributes, m.created_at, jsonb_build_object('similarity', d.similarity)
+                           m.content, m.attributes, m.created_at, jsonb_build_object('similarity', d.similarity), false
                     from mnemo.read_memories(v_more, v_tiers) as m
                     cross join lateral (select mnemo.hamming(m.hdv, p_query) as distance) as h
                     cross join lateral (select h.distance, 1 - h.distance::double precision / {bits} as similarity) as d

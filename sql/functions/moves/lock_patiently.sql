@@ -1,7 +1,7 @@
--- Locks mnemo.memory in a mode that others must wait for, in short tries: whoever comes while one waits is held up for
+-- Locks p_table in a mode that others must wait for, in short tries: whoever comes while one waits is held up for
 -- p_patience at most, and between two tries nobody is. lock_not_available after p_seconds. The caller holds no row locks
 -- that others could be waiting for.
-create or replace function mnemo.lock_patiently(p_mode text, p_patience interval, p_seconds double precision) returns void
+create or replace function mnemo.lock_patiently(p_mode text, p_patience interval, p_seconds double precision, p_table regclass default 'mnemo.memory') returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -13,7 +13,7 @@ begin
     loop
         begin
             perform set_config('lock_timeout', (extract(epoch from p_patience) * 1000)::integer || 'ms', true);
-            execute format('lock table only mnemo.memory in %s mode', p_mode);
+            execute format('lock table only %s in %s mode', p_table, p_mode);
             perform set_config('lock_timeout', v_before, true);
             return;
         exception when lock_not_available then

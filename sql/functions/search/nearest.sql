@@ -1,6 +1,7 @@
 -- The p_keep memories of this tenant nearest to a hypervector, nearest first; ties by id. Tiers are searched hot, warm,
 -- cold; the search stops after a tier when the nearest p_k are within the confidence distance of the collection, unless
--- p_exact, which compares every memory. MN001 wrong length, MN003 filter, MN004 collection. Called where plans are
+-- p_exact, which compares every memory; and the archive where p_archive: by sketch, so that distances are estimates, or by
+-- the hypervectors of p_fetched, rows that a client has read from there. MN001 wrong length, MN003 filter, MN004 collection. Called where plans are
 -- generic (mnemo.search, mnemo.rank_text). A tier that cannot be read is left out, with a warning.
 create or replace function mnemo.nearest(
     p_query      bit varying,
@@ -9,7 +10,9 @@ create or replace function mnemo.nearest(
     p_collection text,
     p_context    text,
     p_filter     jsonb,
-    p_exact      boolean
+    p_exact      boolean,
+    p_archive    boolean default false,
+    p_fetched    mnemo.memory[] default null
 ) returns mnemo.candidate[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -37,7 +40,7 @@ begin
     end if;
     v_count := greatest(mnemo.ef_search(), 4 * p_keep);
 
-    foreach v_tier in array array['hot', 'warm', 'cold'] loop
+    foreach v_tier in array array['hot', 'warm', 'cold', 'archive'] loop
         begin
             -- mnemo.memory is locked here, before any partition, as everyone does: the end of a bulk load locks it first.
             if v_tier = 'warm' then
@@ -45,8 +48,16 @@ begin
             elsif v_tier = 'cold' then
                 continue when not exists (select from mnemo.memory m where m.segment > 1);
             end if;
-            v_found := mnemo.nearest_in_tier(p_query, v_tier, v_tenant, p_collection, p_context,
-                                             coalesce(p_filter, '{}'), v_path, v_exact, v_count, p_keep);
+            if v_tier <> 'archive' then
+                v_found := mnemo.nearest_in_tier(p_query, v_tier, v_tenant, p_collection, p_context,
+                                                 coalesce(p_filter, '{}'), v_path, v_exact, v_count, p_keep);
+            elsif p_fetched is not null then
+                v_found := mnemo.nearest_fetched(p_query, v_tenant, p_collection, p_context, v_path, p_fetched, p_keep);
+            elsif p_archive then
+                v_found := mnemo.nearest_in_archive(p_query, v_tenant, p_collection, p_context, v_path, v_exact, p_keep);
+            else
+                continue;
+            end if;
         exception when system_error or data_corrupted or index_corrupted or insufficient_privilege then
             perform mnemo.warn_unreachable(v_tier, sqlstate, sqlerrm);
             continue;

@@ -14,6 +14,8 @@ create or replace function mnemo.rank_text(
     p_filter     jsonb,
     p_exact      boolean,
     p_learned    boolean,
+    p_archive    boolean,
+    p_fetched    mnemo.memory[],
     out hits     mnemo.hit[],
     out shared   text
 )
@@ -71,7 +73,8 @@ begin
     end if;
     select c.ranking, c.encoding -> 'roles' into v_ranking, v_roles from mnemo.collection c where c.name = p_collection;
     v_candidates := coalesce((v_ranking ->> 'candidates')::integer, 0);
-    v_found := mnemo.nearest(p_hdv, p_k, greatest(v_candidates, p_k), p_collection, p_context, p_filter, p_exact);
+    v_found := mnemo.nearest(p_hdv, p_k, greatest(v_candidates, p_k), p_collection, p_context, p_filter, p_exact, p_archive,
+                             p_fetched);
     v_floor := v_found[cardinality(v_found)].distance;
     shared := p_context;
     if p_learned and v_found <> '{}' then
@@ -83,7 +86,7 @@ begin
            array_agg(m.created_at), array_agg(m.context), array_agg(m.session), array_agg(m.occurred_at),
            array_agg(case when p_embedding is not null then m.embedding end), array_agg(f.distance)
     into v_ids, v_keys, v_segments, v_contents, v_attributes, v_created, v_contexts, v_sessions, v_moments, v_embeddings, v_distances
-    from mnemo.read_candidates(v_found) as m
+    from mnemo.read_candidates(v_found, p_fetched) as m
     join unnest(v_found) as f (distance, id, bucket, segment) on f.id = m.id;
     if v_ids is null then
         hits := '{}';
@@ -109,7 +112,7 @@ begin
         v_importance := (v_ranking ->> 'importance')::double precision;
         if v_coverage <> 0 then
             v_texts := array(
-                select mnemo.spaced_text(left(c.content, c_length)) from unnest(v_contents) with ordinality as c (content, place)
+                select mnemo.spaced_text(left(coalesce(c.content, ''), c_length)) from unnest(v_contents) with ordinality as c (content, place)
                 order by c.place);
         end if;
         if v_coverage <> 0 or v_density <> 0 then
@@ -134,7 +137,7 @@ begin
     end if;
 
     hits := array(
-        select row(s.id, s.key, s.tier, s.distance, s.similarity, s.score, s.content, s.attributes, s.created_at, s.terms)::mnemo.hit
+        select row(s.id, s.key, s.tier, s.distance, s.similarity, s.score, s.content, s.attributes, s.created_at, s.terms, s.content is null)::mnemo.hit
         from (
             select t.*, mnemo.tier_of_segment(t.segment) as tier,
                    t.similarity + coalesce(t.coverage, 0) + coalesce(t.question, 0) + coalesce(t.length, 0) + coalesce(t.role, 0)

@@ -2,7 +2,7 @@
 -- question's hypervector where the caller has it already). The nearest memories are found as mnemo.search does, exact
 -- comparing all, then ranked anew by the collection's ranking (mnemo.ranking) and, unless exact or mnemo.learning is off,
 -- by what this context's recent recalls predict (mnemo.rerank). score_terms: what the score is the sum of. In order of
--- score, then of distance and id. Records the access of each hit, as mnemo.recall does; where nothing may be written,
+-- score, then of distance and id. archive and fetched: as mnemo.search takes them. Records the access of each hit, as mnemo.recall does; where nothing may be written,
 -- call mnemo.search_text.
 create or replace function mnemo.recall_text(
     query      text,
@@ -13,7 +13,9 @@ create or replace function mnemo.recall_text(
     exact      boolean default false,
     embedding  real[] default null,
     roles      jsonb default '{}',
-    hdv        bit varying default null
+    hdv        bit varying default null,
+    archive    boolean default false,
+    fetched    mnemo.memory[] default null
 ) returns table (
     memory_id  uuid,
     key        text,
@@ -24,7 +26,8 @@ create or replace function mnemo.recall_text(
     content    text,
     attributes jsonb,
     created_at timestamptz,
-    score_terms jsonb
+    score_terms jsonb,
+    estimated  boolean
 )
 language plpgsql volatile
 rows 10
@@ -43,7 +46,8 @@ begin
         and exists (select from mnemo.focus f where f.tenant = v_tenant and (v_context is null or f.context = v_context));
     select r.hits, r.shared into v_hits, v_context
     from mnemo.rank_text(v_hdv, recall_text.query, recall_text.embedding, recall_text.k, recall_text.collection,
-                         recall_text.context, recall_text.filter, recall_text.exact, v_learned) as r;
+                         recall_text.context, recall_text.filter, recall_text.exact, v_learned, recall_text.archive,
+                         recall_text.fetched) as r;
     if v_learned and v_context is not null and v_hits <> '{}' then
         select r.hits into v_hits
         from mnemo.rerank(v_hits, v_hdv, recall_text.k, recall_text.collection, v_context, recall_text.filter) as r;

@@ -9,7 +9,9 @@ create or replace function mnemo.search_text(
     exact      boolean default false,
     embedding  real[] default null,
     roles      jsonb default '{}',
-    hdv        bit varying default null
+    hdv        bit varying default null,
+    archive    boolean default false,
+    fetched    mnemo.memory[] default null
 ) returns table (
     memory_id  uuid,
     key        text,
@@ -20,7 +22,8 @@ create or replace function mnemo.search_text(
     content    text,
     attributes jsonb,
     created_at timestamptz,
-    score_terms jsonb
+    score_terms jsonb,
+    estimated  boolean
 )
 language sql stable
 rows 10
@@ -31,6 +34,6 @@ as $$
         coalesce(search_text.hdv,
                  mnemo.encode_query(search_text.query, search_text.collection, search_text.context, search_text.embedding, search_text.roles)),
         search_text.query, search_text.embedding, search_text.k, search_text.collection, search_text.context, search_text.filter,
-        search_text.exact, false) as r,
+        search_text.exact, false, search_text.archive, search_text.fetched) as r,
         unnest(r.hits) as h
 $$;

@@ -2,7 +2,8 @@
 -- For statistics that have gone astray, were decayed, or began before the memories did. Writers wait for nothing: what is
 -- written meanwhile is pending, and stays so. Reads and cuts every text: about 100 us a memory.
 -- Invariant kept: the memories counted are those whose changes were pending or folded when it began, in one snapshot.
--- Waits for a session that folds the same collection, to its end.
+-- Waits for a session that folds the same collection, to its end. MN013 when memories of the collection are archived: their
+-- words are not here to be counted.
 create or replace function mnemo.recount_terms(collection text default 'memories') returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -18,6 +19,10 @@ declare
     v_terms      text[];
     v_counts     bigint[];
 begin
+    if exists (select from mnemo.archived_memory a where a.tenant = v_tenant and a.collection = v_collection.name) then
+        raise exception 'collection % has archived memories, whose words are not in the database', quote_literal(v_collection.name)
+            using errcode = 'MN013', hint = 'mnemo restore brings them back.';
+    end if;
     perform pg_advisory_xact_lock(hashtextextended(format('mnemo.term:%s:%s', v_tenant, v_collection.name), 0));
     -- One statement, one snapshot: a write is in it with its pending change, or neither is.
     with gone as (

@@ -10,7 +10,7 @@ begin
     select d.ordinal, d.key, p.problem[1] as code, p.problem[2] as message into v_bad
     from unnest(p_drafts) as d
     left join mnemo.collection c on c.name = d.collection
-    left join mnemo.tier t on t.tier = d.tier
+    left join mnemo.open_segment t on t.tier = d.tier
     left join mnemo.ranged_attribute r on mnemo.holds_array(d.attributes, r.name)
     cross join lateral (select case
         when c.name is null then

@@ -12,6 +12,11 @@ begin
     where m.id = any (p_ids) and m.tenant = mnemo.tenant()
     order by k.collection, k.key
     for update of k;
+    perform from mnemo.archived_memory m
+    join mnemo.memory_key k on k.tenant = m.tenant and k.collection = m.collection and k.key = m.key
+    where m.id = any (p_ids) and m.tenant = mnemo.tenant()
+    order by k.collection, k.key
+    for update of k;
     perform from mnemo.activity a
     where a.id = any (p_ids) and a.tenant = mnemo.tenant()
     order by a.bucket, a.id

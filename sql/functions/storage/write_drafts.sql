@@ -11,6 +11,7 @@ declare
     v_tenant    text := mnemo.tenant();
     v_half_life interval := mnemo.half_life();
     v_drafts    mnemo.draft[];
+    v_revived   mnemo.archived_memory[];
 begin
     -- A bulk load under way is waited for before any key is claimed: it may write the same ones.
     perform mnemo.lock_for_writing();
@@ -20,6 +21,17 @@ begin
     -- A draft that a later one of its batch replaces was counted, and is never written.
     perform mnemo.log_terms(array(select d from unnest(v_drafts) d where d.existed is null), -1);
     if exists (select from unnest(v_drafts) d where d.existed) then
+        -- Archived, it has no rows to rewrite: it is written like a new one, and keeps what it was.
+        v_revived := mnemo.revive(array(select d.id from unnest(v_drafts) d where d.existed));
+        if v_revived <> '{}' then
+            v_drafts := array(
+                select row(d.ordinal, d.content, d.hdv, d.embedding, d.context, d.session, d.occurred_at, d.attributes, d.key, d.collection,
+                           case when r.id is null then d.importance
+                                else greatest(d.importance, mnemo.strength_at(r.ltp, r.ltp_at, v_now, v_half_life)) end,
+                           d.tier, d.pinned, d.id, d.existed and r.id is null, d.encoded, d.terms, d.words)::mnemo.draft
+                from unnest(v_drafts) d
+                left join unnest(v_revived) as r on r.id = d.id and d.existed);
+        end if;
         perform mnemo.rewrite_memories(v_drafts, p_into);
     end if;
 
@@ -30,12 +42,15 @@ begin
         cross join lateral mnemo.deadline_rule(u.tier, u.collection) as r
     )
     insert into mnemo.activity
-        (bucket, id, segment, tier, tenant, collection, ltp, ltp_at, entered_tier_at, leaves_tier_at, due_at, expires_at, pinned)
+        (bucket, id, segment, tier, tenant, collection, ltp, ltp_at, entered_tier_at, leaves_tier_at, due_at, expires_at, pinned,
+         access_count, last_access)
     select mnemo.bucket_of(d.id), d.id, r.segment, d.tier, v_tenant, d.collection, d.importance, v_now, v_now, l.at,
            case when not d.pinned and l.at is not null then greatest(l.at, v_now + r.minimum_stay) end,
-           case when not d.pinned then v_now + r.age end, d.pinned
+           case when not d.pinned then v_now + r.age end, d.pinned,
+           coalesce(w.access_count, 0), w.last_access
     from unnest(v_drafts) d
     join rule r on r.tier = d.tier and r.collection = d.collection
+    left join unnest(v_revived) as w on w.id = d.id
     cross join lateral (
         select mnemo.leaves_at(r.leave_rule, r.threshold, r.idle, d.importance::real, v_now, v_now, v_half_life) as at
     ) as l
@@ -44,17 +59,18 @@ begin
     execute format(
         'insert into %s (occurred_at, created_at, segment, bucket, id, tenant, collection, context, session, key, '
                         'content, attributes, embedding, encoded, hdv) '
-        'select d.occurred_at, $2, s.segment, mnemo.bucket_of(d.id), d.id, $3, d.collection, d.context, d.session, d.key, '
+        'select d.occurred_at, coalesce(w.created_at, $2), s.segment, mnemo.bucket_of(d.id), d.id, $3, d.collection, d.context, d.session, d.key, '
                'd.content, d.attributes, d.embedding, d.encoded, d.hdv::bit({bits}) '
-        'from unnest($1) d join mnemo.open_segment s on s.tier = d.tier '
+        'from unnest($1) d join mnemo.open_segment s on s.tier = d.tier left join unnest($4) as w on w.id = d.id '
         'where not d.existed', p_into)
-    using v_drafts, v_now, v_tenant;
+    using v_drafts, v_now, v_tenant, v_revived;
 
     perform mnemo.fold_pending(array(select distinct d.collection from unnest(v_drafts) d));
     perform mnemo.injection_point('remember.written');
     perform mnemo.publish_all('memory.write',
         array_agg(d.context order by d.ordinal), array_agg(d.id order by d.ordinal),
-        array_agg(jsonb_build_object('ltp', d.importance, 'time', v_now, 'tier', d.tier, 'new', not d.existed) order by d.ordinal))
+        array_agg(jsonb_build_object('ltp', d.importance, 'time', v_now, 'tier', d.tier, 
+                                     'new', not d.existed and not exists (select from unnest(v_revived) as w where w.id = d.id)) order by d.ordinal))
     from unnest(v_drafts) d
     where d.existed is not null;
     return array(select d.id from unnest(v_drafts) d order by d.ordinal);

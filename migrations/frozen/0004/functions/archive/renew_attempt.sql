@@ -1,0 +1,12 @@
+-- A sign of life: the lease of an attempt starts anew. MN012 when it is no longer under way.
+create or replace function mnemo.renew_attempt(attempt uuid) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform mnemo.require_attempt(renew_attempt.attempt);
+    update mnemo.segment s
+    set lease_until = clock_timestamp() + make_interval(secs => mnemo.setting('archive_lease_seconds'))
+    where s.attempt = renew_attempt.attempt;
+end
+$$;
