@@ -141,7 +141,8 @@ async def test_moves_pins_and_strength(mnemo: Mnemo) -> None:
     assert await mnemo.demote(ids, "cold") == 2
     assert {hit.tier for hit in await mnemo.recall("memory number 0", k=3)} == {"hot", "cold"}
     assert await mnemo.promote(ids[:1], "warm") == 1
-    assert {tier.tier: tier.memories for tier in await mnemo.stats()} == {"hot": 1, "warm": 1, "cold": 1}
+    held = {tier.tier: tier.memories for tier in await mnemo.stats()}
+    assert held == {"hot": 1, "warm": 1, "cold": 1, "archive": 0}
     assert await mnemo.reinforce(ids[0]) == pytest.approx(0.5 + 0.5 * 0.1, abs=1e-4)
     with pytest.raises(InvalidArgument, match="cannot demote"):
         await mnemo.demote(ids[:2], "hot")

@@ -175,7 +175,8 @@ async def test_tables_and_views_are_read(read: Run) -> None:
         memory = session.scalars(select(StoredMemory).where(StoredMemory.key == "7")).one()
         assert (memory.activity.id, memory.activity.tier) == (memory.id, "hot")
         assert session.scalars(select(Collection)).one().name == "memories"
-        assert [t.tier for t in session.scalars(select(Tier).order_by(Tier.place))] == ["hot", "warm", "cold"]
+        tiers = [t.tier for t in session.scalars(select(Tier).order_by(Tier.place))]
+        assert tiers == ["hot", "warm", "cold", "archive"]
         assert {s.relation for s in session.scalars(select(Segment))} == {
             "memory_hot",
             "memory_warm",

@@ -114,10 +114,10 @@ def test_h2_idle_cold_segments_are_announced_once_until_used(small: Connection) 
     keeper = Keeper(small)
     keeper.at(START)
     old = keeper.write("ada", "old", 3, tier="cold")
-    small.execute("select mnemo.create_partition('memory_cold_3', 'cold')")
-    small.execute("select mnemo.index_partition('memory_cold_3', 'cold')")
-    small.execute("select mnemo.attach_partition('memory_cold_3', 3, 'cold', 'open')")
+    assert one(small, "select mnemo.seal_segment()") == 2
     new = keeper.write("bo", "new", 2, tier="cold")
+    assert one(small, "select mnemo.seal_segment()") == 3
+    assert one(small, "select mnemo.seal_segment()") is None, "nothing is in the open one"
     assert step(small, START + 100 * DAY) == 0
     small.execute("select mnemo.add_archive_policy('archive', '30 days')")
     assert step(small, START + 30 * DAY - timedelta(seconds=1)) == 0
@@ -138,12 +138,25 @@ def test_h2_idle_cold_segments_are_announced_once_until_used(small: Connection) 
     small.execute("select mnemo.reinforce(%s)", [new[0]])
     assert step(small, START + 89 * DAY) == 0
     assert step(small, START + 90 * DAY) == 1
-    # A move into a segment is a use of it.
+    # The open segment is sealed a week after its first memory came, and announced like the others.
     keeper.at(START + 95 * DAY)
     keeper.move(keeper.write("bo", "more", 1), "cold")
-    assert step(small, START + 124 * DAY) == 0
+    assert step(small, START + 102 * DAY - timedelta(seconds=1)) == 0
+    assert one(small, "select state from mnemo.segment where segment = 4") == "open"
+    assert step(small, START + 102 * DAY) == 1
+    assert small.execute(
+        "select segment, state from mnemo.segment where segment > 3 order by 1"
+    ).fetchall() == [
+        (4, "sealed"),
+        (5, "open"),
+    ]
+    assert step(small, START + 125 * DAY - timedelta(seconds=1)) == 0
     assert step(small, START + 125 * DAY) == 1
-    assert announced(small)[2:] == [(3, len(new)), (3, len(new) + 1)]
+    assert announced(small)[2:] == [(3, len(new)), (4, 1)]
+    small.execute("select mnemo.configure('{\"archive_segment_rows\": 3}')")
+    keeper.move(keeper.write("bo", "full", 3), "cold")
+    assert step(small, START + 125 * DAY) == 1
+    assert one(small, "select state from mnemo.segment where segment = 5") == "sealed"
 
     small.execute("select mnemo.reinforce(%s)", [new[0]])
     small.execute("select mnemo.alter_archive_policy('archive', '{\"enabled\": false}')")

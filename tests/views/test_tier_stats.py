@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Connection
 from tests.views.conftest import DAY, Keeper, clock, one, rows
 
-TIERS = ("hot", "warm", "cold")
+TIERS = ("hot", "warm", "cold", "archive")
 
 
 def stats(connection: Connection) -> dict[str, dict[str, Any]]:
@@ -46,15 +46,16 @@ def test_n7_counts_of_all_tenants(small: Connection, keeper: Keeper) -> None:
         "hot": found["hot"]["memories"] - found["hot"]["pinned"],
         "warm": found["warm"]["memories"],
         "cold": 0,
+        "archive": 0,
     }
-    assert [said["accesses_today"] for said in found.values()] == [0, 0, 0]
+    assert [said["accesses_today"] for said in found.values()] == [0, 0, 0, 0]
 
 
 def test_n7_cost_of_each_tier(small: Connection, keeper: Keeper) -> None:
     small.execute("select mnemo.set_tier_price('warm', 128, 15)")
     size = one(small, "select mnemo.memory_bytes()")
     found = stats(small)
-    prices = {"hot": (500, 1), "warm": (128, 15), "cold": (25, 100)}
+    prices = {"hot": (500, 1), "warm": (128, 15), "cold": (25, 100), "archive": (2, 1000)}
     for tier, said in found.items():
         price, target = prices[tier]
         assert (said["price_per_tb_month"], said["latency_target_ms"]) == (price, target)
@@ -97,4 +98,5 @@ def test_o7_capacity_and_whether_the_target_is_reached(small: Connection) -> Non
     ) == [
         ("warm", None, None),
         ("cold", None, None),
+        ("archive", None, None),
     ]
