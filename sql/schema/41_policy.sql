@@ -2,6 +2,7 @@
 -- tier: a slower tier after decay ('ltp') or disuse ('idle'). promotion: a faster tier by strength ('ltp') or accesses.
 -- eviction: the least wanted leave a tier that is over its capacity. ttl: forgotten after so long, however strong.
 -- archive: cold segments nobody used for so long leave for object storage.
+-- copy: whatever is written is copied to object storage within so long.
 create table mnemo.policy (
     name           text primary key check (name ~ '^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,62}$'),
     kind           text not null,
@@ -25,6 +26,7 @@ create table mnemo.policy (
         when 'eviction' then rule in ('lru', 'lfu', 'fifo', 'ltp') and coalesce(capacity_rows, capacity_bytes) is not null
         when 'ttl' then rule = 'age' and after is not null
         when 'archive' then rule = 'idle' and after is not null
+        when 'copy' then rule = 'age' and after is not null
         else false
     end),
     constraint policy_tiers check (coalesce(case kind
@@ -33,16 +35,17 @@ create table mnemo.policy (
         when 'eviction' then (tier, to_tier) in (('hot', 'warm'), ('hot', 'cold'), ('warm', 'cold'))
         when 'ttl' then to_tier is null
         when 'archive' then tier = 'cold' and to_tier is null and collection is null
+        when 'copy' then tier is null and to_tier is null and collection is null
         else true
     end, false))
 );
 
 comment on table mnemo.policy is 'What moves when. Of two policies of one kind and tier, that of the memory''s own collection counts, not the general one.';
-comment on column mnemo.policy.tier is 'The tier whose memories it looks at; null (ttl only): every tier.';
+comment on column mnemo.policy.tier is 'The tier whose memories it looks at; null (ttl, copy): every tier.';
 comment on column mnemo.policy.collection is 'Whose memories; null: of every collection without a policy of its own of this kind and tier.';
 comment on column mnemo.policy.rule is 'ltp: by strength; idle: by last use; accesses: by use in this tier; lru, lfu, fifo: whom to evict first; age: since written.';
 comment on column mnemo.policy.threshold is 'Strength, 0 to 1; null: mnemo.tier.leaves_below, of tier (tier) or to_tier (promotion).';
-comment on column mnemo.policy.after is 'How long unused (tier, archive), or how old (ttl).';
+comment on column mnemo.policy.after is 'How long unused (tier, archive), how old (ttl), or how old at most uncopied (copy).';
 comment on column mnemo.policy.within is 'Promotion by accesses: the last of them at most so long ago.';
 comment on column mnemo.policy.capacity_bytes is 'Bytes with index and all, mnemo.memory_bytes() a memory.';
 comment on column mnemo.policy.minimum_stay is 'A memory stays in a tier so long before this policy moves it, so that rules do not oscillate.';

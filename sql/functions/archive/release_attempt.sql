@@ -7,5 +7,6 @@ as $$
 begin
     perform mnemo.require_attempt(release_attempt.attempt);
     update mnemo.segment s set lease_until = clock_timestamp() where s.attempt = release_attempt.attempt;
+    update mnemo.copy_attempt c set lease_until = clock_timestamp() where c.attempt = release_attempt.attempt;
 end
 $$;

@@ -11,6 +11,7 @@ begin
     perform mnemo.require_attempt(restart_attempt.attempt);
     perform mnemo.drop_objects(restart_attempt.attempt);
     update mnemo.segment s set attempt = v_attempt where s.attempt = restart_attempt.attempt;
+    update mnemo.copy_attempt c set attempt = v_attempt where c.attempt = restart_attempt.attempt;
     perform mnemo.injection_point('archive.restarted');
     return v_attempt;
 end

@@ -77,6 +77,7 @@ begin
     using pg_temp.mnemo_copied c join unnest(v_ids) as w (id) on w.id = c.id
     where m.segment = c.segment and m.bucket = c.bucket and m.id = c.id;
     get diagnostics v_deleted = row_count;
+    perform mnemo.queue_copies(array(select p.id from mnemo.pending_hypervector p where p.id = any (v_ids)));
     delete from mnemo.pending_hypervector p where p.id = any (v_ids);
     if v_copied <> cardinality(v_ids) or v_deleted <> cardinality(v_ids) then
         raise exception 'of % memories to move % were copied and % deleted', cardinality(v_ids), v_copied, v_deleted

@@ -59,6 +59,8 @@ begin
     delete from mnemo.memory m using pg_temp.mnemo_copied c
     where m.segment = c.segment and m.bucket = c.bucket and m.id = c.id and m.ctid = c.place and m.xmin = c.writer;
     get diagnostics v_moved = row_count;
+    perform mnemo.queue_copies(array(
+        select p.id from mnemo.pending_hypervector p join pg_temp.mnemo_copied c on p.bucket = c.bucket and p.id = c.id));
     delete from mnemo.pending_hypervector p using pg_temp.mnemo_copied c where p.bucket = c.bucket and p.id = c.id;
     execute format('select count(*) from mnemo.%I', v_relation) into v_there;
     if v_moved <> v_there then

@@ -34,6 +34,7 @@ as $$
         mnemo.doctor_jobs(),
         mnemo.doctor_access_log(),
         mnemo.doctor_events(),
+        mnemo.doctor_copies(),
         mnemo.doctor_tablespaces(),
         mnemo.doctor_conservation(deep)
     ]) as f

@@ -23,6 +23,8 @@ begin
     left join lateral (select * from mnemo.pending_hypervector h where h.bucket = a.bucket and h.id = a.id offset 0) as p on true
     where m.segment = a.segment and m.bucket = a.bucket and m.id = a.id;
     get diagnostics v_moved = row_count;
+    -- Those that got another hypervector here are copied again.
+    perform mnemo.queue_copies(array(select p.id from mnemo.pending_hypervector p where p.id = any (p_ids)));
     delete from mnemo.pending_hypervector p where p.id = any (p_ids);
     perform mnemo.injection_point('move.memories_moved');
     if v_moved <> cardinality(p_ids) then

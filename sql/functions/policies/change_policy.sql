@@ -46,6 +46,9 @@ begin
     if 'tier' in (v_before.kind, p_policy.kind) or 'ttl' in (v_before.kind, p_policy.kind) then
         perform mnemo.recompute_deadlines();
     end if;
+    if 'copy' in (v_before.kind, p_policy.kind) then
+        perform mnemo.switch_copies(coalesce(v_before.enabled, false), coalesce(p_policy.enabled, false));
+    end if;
     return v_change;
 exception
     when check_violation or not_null_violation or unique_violation then
@@ -62,6 +65,7 @@ exception
                                    when 'promotion' then 'rule ltp, or rule accesses with accesses'
                                    when 'eviction' then 'rule lru, lfu, fifo or ltp, with capacity_rows or capacity_bytes'
                                    when 'ttl' then 'rule age with after'
+                                   when 'copy' then 'rule age with after'
                                    else 'rule idle with after'
                                end, concat_ws(' ', coalesce(p_policy.rule, 'null'), 'with ' || nullif(concat_ws(', ',
                                    case when p_policy.after is not null then 'after' end,
