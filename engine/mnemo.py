@@ -1,29 +1,25 @@
 """Mnemo from Python: one asynchronous object over a pool of connections."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from numpy.typing import ArrayLike
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter, ValidationError
 
+from engine.archive.searching import ArchiveReader
 from engine.config import Settings
 from engine.consolidation.api import ConsolidatingApi
 from engine.database.errors import translate_errors
-from engine.database.pool import Pool, is_lost, make_pool
-from engine.database.unreachable import tiers_left_out
+from engine.database.pool import Pool, make_pool
 from engine.doctor import Finding
-from engine.errors import InvalidArgument, TimedOut
+from engine.errors import InvalidArgument
 from engine.events.api import EventsApi
-from engine.memory import MAX_SCROLL, Collection, Hit, Memory, MemoryId, Recall, Record, TierStats
+from engine.memory import Collection, Memory, MemoryId, TierStats
+from engine.recall.api import ReadingApi
 from engine.recall.explaining import ExplainingApi
-from engine.recall.questions import question, statement
-from engine.resilience import retried
 from engine.server import serve
 from engine.writing import Writer
 
@@ -36,7 +32,7 @@ _TENANT = TypeAdapter[str](Annotated[str, Settings.model_fields["tenant"]])
 _DOCTOR = 'select "check", status, detail, advice from mnemo.doctor(%s)'
 
 
-class Mnemo(ConsolidatingApi, EventsApi, ExplainingApi):
+class Mnemo(ReadingApi, ConsolidatingApi, EventsApi, ExplainingApi):
     """A long-term memory in PostgreSQL. Made by `Mnemo.open`; safe to use from many tasks at once.
 
     Every method raises errors of `engine.errors`; one that fails has changed nothing, except `remember_many`,
@@ -47,6 +43,7 @@ class Mnemo(ConsolidatingApi, EventsApi, ExplainingApi):
         self._pool = pool
         self._settings = settings
         self._writer = Writer(pool, settings, bits)
+        self._archive = ArchiveReader(settings, bits)
         self.dsn = dsn
         """libpq connection string of the server in use."""
         self.bits = bits
@@ -77,7 +74,11 @@ class Mnemo(ConsolidatingApi, EventsApi, ExplainingApi):
             try:
                 with translate_errors():
                     await pool.open(wait=True, timeout=chosen.pool.timeout_seconds)
-                yield cls(pool, served.dsn, chosen, served.bits)
+                opened = cls(pool, served.dsn, chosen, served.bits)
+                try:
+                    yield opened
+                finally:
+                    await opened._archive.close()
             finally:
                 await pool.close()
 
@@ -112,46 +113,6 @@ class Mnemo(ConsolidatingApi, EventsApi, ExplainingApi):
         write = self._writer.bulk_load if bulk else self._writer.write
         return [one async for batch in write(memories, collection, batch_rows=batch_rows) for one in batch]
 
-    async def recall(
-        self,
-        query: str | ArrayLike | None = None,
-        *,
-        embedding: ArrayLike | None = None,
-        roles: Mapping[str, Any] | None = None,
-        k: int | None = None,
-        collection: str = "memories",
-        context: str | None = None,
-        where: Mapping[str, Any] | None = None,
-        exact: bool = False,
-    ) -> Recall:
-        """Return the k memories with the best score for the query and note the access.
-
-        The score is the similarity, with a text or an embedding the terms of the collection's second stage
-        (mnemo.ranking), and with a context (that of the query, or the one all hits share) what its last
-        recalls predict; `exact` and the setting mnemo.learning = off leave that last part out.
-
-        The query is a hypervector uint8[D/8], or a text, its `embedding` float32[d], values of `roles` such
-        as {"speaker": "Ann"}, or several of these three; collections that are not composite take the
-        embedding before the text. `where` filters
-        attributes with MongoDB's operators. `exact` compares every memory instead of asking the index.
-        """
-        return await self._hits("recall", query, embedding, roles, k, collection, context, where, exact)
-
-    async def search(
-        self,
-        query: str | ArrayLike | None = None,
-        *,
-        embedding: ArrayLike | None = None,
-        roles: Mapping[str, Any] | None = None,
-        k: int | None = None,
-        collection: str = "memories",
-        context: str | None = None,
-        where: Mapping[str, Any] | None = None,
-        exact: bool = False,
-    ) -> Recall:
-        """Do what `recall` does without noting the access: it writes nothing."""
-        return await self._hits("search", query, embedding, roles, k, collection, context, where, exact)
-
     async def forget(self, memory_id: MemoryId) -> bool:
         """Forget a memory for good; False when there is none of that id."""
         return bool(await self._value("select mnemo.forget(%s)", memory_id))
@@ -160,35 +121,12 @@ class Mnemo(ConsolidatingApi, EventsApi, ExplainingApi):
         """Forget memories for good, all in one transaction; return how many there were."""
         return int(await self._value("select mnemo.forget_many(%s::uuid[])", list(memory_ids)))
 
-    async def get(self, memory_ids: Sequence[MemoryId]) -> list[Record]:
-        """Return the memories of these ids, in no order; those that are not there are left out."""
-        return await self._records("select m.* from mnemo.get_memories(%s::uuid[]) m", list(memory_ids))
-
     async def count(self, where: Mapping[str, Any] | None = None, *, collection: str = "memories") -> int:
-        """Return how many memories of a collection match a filter."""
+        """Return how many memories of a collection match a filter; archived ones are not counted."""
         return int(
             await self._value(
                 "select mnemo.count_memories(%s::text, %s)", collection, Jsonb(dict(where or {}))
             )
-        )
-
-    async def scroll(
-        self,
-        after: MemoryId | None = None,
-        *,
-        limit: int = 100,
-        where: Mapping[str, Any] | None = None,
-        collection: str = "memories",
-    ) -> list[Record]:
-        """Return the next memories of a collection after one of them, or the first, in a stable order."""
-        if isinstance(limit, bool) or not 1 <= limit <= MAX_SCROLL:
-            raise InvalidArgument(f"limit must be between 1 and {MAX_SCROLL}, not {limit}")
-        return await self._records(
-            "select m.* from mnemo.scroll(%s::text, %s, %s, %s) m",
-            collection,
-            after,
-            limit,
-            Jsonb(dict(where or {})),
         )
 
     async def pin(self, memory_id: MemoryId, pinned: bool = True) -> None:
@@ -262,78 +200,6 @@ class Mnemo(ConsolidatingApi, EventsApi, ExplainingApi):
             async with self._pool.connection() as connection:
                 row = await (await connection.execute(query, parameters)).fetchone()
         return row[0] if row is not None else None
-
-    async def _records(self, query: str, *parameters: Any) -> list[Record]:
-        with translate_errors():
-            async with (
-                self._pool.connection() as connection,
-                connection.cursor(binary=True, row_factory=dict_row) as cursor,
-            ):
-                rows = await (await cursor.execute(query, parameters)).fetchall()
-        return [
-            Record(
-                memory_id=row["id"],
-                key=row["key"],
-                content=row["content"],
-                context=row["context"],
-                session=row["session"],
-                occurred_at=row["occurred_at"],
-                attributes=row["attributes"],
-                hdv=row["hdv"],
-                created_at=row["created_at"],
-            )
-            for row in rows
-        ]
-
-    async def _hits(
-        self,
-        function: Literal["recall", "search"],
-        query: str | ArrayLike | None,
-        embedding: ArrayLike | None,
-        roles: Mapping[str, Any] | None,
-        k: int | None,
-        collection: str,
-        context: str | None,
-        where: Mapping[str, Any] | None,
-        exact: bool,
-    ) -> Recall:
-        started = time.perf_counter()
-        wanted = self._settings.search.k if k is None else k
-        if (
-            not isinstance(wanted, int)
-            or isinstance(wanted, bool)
-            or not 1 <= wanted <= self._settings.search.max_k
-        ):
-            raise InvalidArgument(f"k must be between 1 and {self._settings.search.max_k}, not {wanted!r}")
-        how = await self._writer.collection(collection, embedding=embedding is not None)
-        asked = question(query, embedding, roles, how, context, self.bits)
-        limit_ms = self._settings.search.statement_timeout_ms
-
-        async def ask() -> tuple[tuple[Hit, ...], tuple[str, ...], bool]:
-            async with (
-                self._pool.connection() as connection,
-                connection.cursor(row_factory=class_row(Hit)) as cursor,
-            ):
-                with tiers_left_out(connection) as unreachable:
-                    made = await statement(connection, asked, function, wanted, where, exact)
-                    await cursor.execute(made.sql, made.parameters)
-                return tuple(await cursor.fetchall()), tuple(unreachable), made.words_only
-
-        try:
-            with translate_errors():
-                async with asyncio.timeout(limit_ms / 1000 or None):
-                    # Done twice, a recall counts one access too many at worst.
-                    hits, unreachable, words_only = await retried(
-                        ask, is_lost, self._settings.resilience, self._pool.sleep
-                    )
-        except TimeoutError as error:
-            raise TimedOut(
-                f"the search took longer than {limit_ms} ms (search.statement_timeout_ms)"
-            ) from error
-        bound = int(how.confidence_distance * self.bits)
-        confident = len(hits) == wanted and max(hit.distance for hit in hits) <= bound
-        latency = (time.perf_counter() - started) * 1000
-        return Recall(hits, latency, confident, self.bits, unreachable, words_only)
 
 
 def _with(settings: Settings, dsn: str | None, data_dir: str | Path | None, tenant: str | None) -> Settings:

@@ -48,6 +48,7 @@ from engine.recall.explaining import Reason
     help='Only memories with these attributes, such as {"year": {"$gte": 2020}}.',
 )
 @click.option("--exact", is_flag=True, show_envvar=True, help="Compare every memory; no index.")
+@click.option("--archive", is_flag=True, show_envvar=True, help="Look into the archive, too.")
 @click.option("--explain", is_flag=True, show_envvar=True, help="Say of each hit why it was found.")
 @click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @with_settings
@@ -62,6 +63,7 @@ def command(
     context: str | None,
     where: dict[str, Any] | None,
     exact: bool,
+    archive: bool,
     explain: bool,
     json: bool,
 ) -> None:
@@ -86,6 +88,7 @@ def command(
             context=context,
             where=where,
             exact=exact,
+            archive=archive,
         )
         for hit in recalled if explain else ():
             reasons[hit.memory_id] = await mnemo.explain(

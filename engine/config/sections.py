@@ -214,6 +214,31 @@ class Archive(Section):
     cache_mb: int = Field(
         default=256, ge=0, le=1_000_000, description="memory for blocks read from the archive, MiB; 0: none"
     )
+    candidates: int = Field(
+        default=100,
+        ge=10,
+        le=4096,
+        description="archived memories that a search considers by their sketches (at least 10 k)",
+    )
+    reads: int = Field(
+        default=12,
+        ge=1,
+        le=1000,
+        description="range reads in which a search of 10 fetches their hypervectors, in one segment; in more"
+        " segments, twice as many at most for four, four times as many for sixteen",
+    )
+    gap_blocks: int = Field(
+        default=16,
+        ge=0,
+        le=1024,
+        description="blocks between two wanted ones that are read with them, in one request",
+    )
+    search_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=3600,
+        description="longest wait of a search for the archive, seconds; it is left out and named then",
+    )
 
     @field_validator("url")
     @classmethod

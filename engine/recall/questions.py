@@ -20,17 +20,18 @@ from engine.writing.composites import query_encoder
 from engine.writing.drafts import NUL_ESCAPE, bound, check_embedding, check_hypervector, encode_texts
 
 _COLUMNS = (
-    "select memory_id, key, tier, distance, similarity, score, content, attributes, created_at, score_terms"
-    " from"
+    "select memory_id, key, tier, distance, similarity, score, content, attributes, created_at, score_terms,"
+    " estimated from"
 )
 _BY_VECTOR = (
     _COLUMNS
-    + " mnemo.{}(%s, k => %s, collection => %s::text, context => %s::text, filter => %s, exact => %s)"
+    + " mnemo.{}(%s, k => %s, collection => %s::text, context => %s::text, filter => %s, exact => %s{})"
 )
 _BY_QUESTION = (
     _COLUMNS + " mnemo.{}_text(%s::text, hdv => %s, embedding => %s::real[], roles => %s, k => %s,"
-    " collection => %s::text, context => %s::text, filter => %s, exact => %s)"
+    " collection => %s::text, context => %s::text, filter => %s, exact => %s{})"
 )
+_FETCHED = ", fetched => mnemo.fetched_rows(%s::uuid[], %s::varbit[], %s::text[], %s::bytea[])"
 # One round trip for all that the encoding of a question needs.
 _KNOWN = (
     "select c.dimension, t.memories, t.counts, l.memories, l.counts, r.roles, r.values"
@@ -58,11 +59,26 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL and its parameters; `words_only`: see Recall."""
+    """SQL with a gap for what was fetched from the archive, and its parameters.
 
-    sql: str
+    `hdv` is what is asked with, uint8[D/8]; `ranked`: by more than the distance; `words_only`: see Recall.
+    """
+
+    template: str
     parameters: tuple[Any, ...]
+    hdv: NDArray[np.uint8]
+    ranked: bool = False
     words_only: bool = False
+
+    @property
+    def sql(self) -> str:
+        """The statement for what is in the database."""
+        return self.template.format("")
+
+    @property
+    def sql_with_fetched(self) -> str:
+        """The same with four more parameters: those of mnemo.fetched_rows, what was read of the archive."""
+        return self.template.format(_FETCHED)
 
 
 def question(
@@ -124,14 +140,14 @@ async def statement(
     """Return what to execute for `function`, recall or search, the words weighed by what is known now."""
     how, context = asked.collection, asked.context
     rest = (k, how.name, context, Jsonb(dict(where or {})), exact)
-    if asked.hdv is not None:
-        return Statement(_BY_VECTOR.format(function), (PackedBits.of(asked.hdv), *rest))
-    if how.encoder != "composite":
-        return Statement(_BY_VECTOR.format(function), (PackedBits.of(lexical_hypervector(asked)), *rest))
-    hdv, words_only = await _composite(connection, asked)
+    if asked.hdv is not None or how.encoder != "composite":
+        hdv = lexical_hypervector(asked)
+        return Statement(_BY_VECTOR.format(function, "{}"), (PackedBits.of(hdv), *rest), hdv)
+    composed, words_only = await _composite(connection, asked)
+    hdv = bound(composed, how, context)
     embedding = None if asked.embedding is None else asked.embedding.tolist()
-    parameters = (asked.text, PackedBits.of(bound(hdv, how, context)), embedding, Jsonb(asked.roles), *rest)
-    return Statement(_BY_QUESTION.format(function), parameters, words_only)
+    parameters = (asked.text, PackedBits.of(hdv), embedding, Jsonb(asked.roles), *rest)
+    return Statement(_BY_QUESTION.format(function, "{}"), parameters, hdv, True, words_only)
 
 
 async def _composite(connection: AsyncConnection[Any], asked: Question) -> tuple[NDArray[np.uint8], bool]:
