@@ -78,6 +78,30 @@ ADAPT = (
     " hot_memories, warm_memories, cold_memories, hot_bytes, warm_bytes, cold_bytes)"
     " values ('2030-01-03', '2030-01-02 12:00', 100, 9900, 0, 30, 10, 10, 1, 1, 1)",
 )
+# An export of the cold segment; what a client would have written and verified is taken on trust.
+STORE = (
+    "select mnemo.attach_store('file:///objects')",
+    "create function public.attempt() returns uuid language sql as"
+    " 'select s.attempt from mnemo.segment s where s.attempt is not null'",
+    "create function public.keys() returns text[] language sql as"
+    " $$ select array_agg(i.database || '/segments/' || public.attempt() || '/' || o.name order by o.name)"
+    " from mnemo.identity i, unnest(array['a.npy', 'b.parquet', 'c.json']) as o (name) where i.is_current $$",
+)
+BEGIN_EXPORT = "select from mnemo.begin_export('me', 2)"
+NOTE_OBJECTS = (
+    "select mnemo.note_objects(public.attempt(), public.keys(), '{1, 1, 1}', array_fill(sha256(''), '{3}'))"
+)
+NOTE_STORED = "select mnemo.note_stored(public.attempt(), public.keys())"
+FINISH_EXPORT = (
+    "create temporary table mnemo_exported on commit drop as"
+    " select (row_number() over (order by m.key))::integer - 1 as row_number, e.bucket, e.id, m.tenant,"
+    " m.collection, e.place, e.writer from mnemo.export_sketches(2) e"
+    " join mnemo.memory m using (bucket, id);"
+    " select mnemo.finish_export(public.attempt(), row(null, null, null, null, k[1], k[2], k[3], 128, 32, '',"
+    " 1024, '{0}', '{1}', '', '', '{}')::mnemo.archive) from public.keys() as k"
+)
+NOTED = (*STORE, BEGIN_EXPORT, NOTE_OBJECTS)
+ARCHIVED = (*NOTED, NOTE_STORED, FINISH_EXPORT)
 MOVED = ("move.memories_moved", "move.recorded")
 COPIED = ("copy.copied", "copy.indexed")
 
@@ -139,10 +163,48 @@ SCENARIOS = {
         ),
         job="mnemo.expire_step",
     ),
-    "archive": Scenario(
-        ("archive.announced",),
+    "seal": Scenario(
+        ("archive.sealed",),
         prepare=("select mnemo.add_archive_policy('idle', '5 days')",),
         job="mnemo.archive_step",
+    ),
+    "archive": Scenario(
+        ("archive.announced",),
+        prepare=("select mnemo.add_archive_policy('idle', '5 days')", LATER, "select mnemo.archive_step()"),
+        job="mnemo.archive_step",
+    ),
+    "begin an export": Scenario(("archive.sealed", "export.begun"), BEGIN_EXPORT, STORE),
+    "note objects": Scenario(("archive.objects_noted",), NOTE_OBJECTS, (*STORE, BEGIN_EXPORT)),
+    "note stored objects": Scenario(("archive.objects_stored",), NOTE_STORED, NOTED),
+    "finish an export": Scenario(
+        ("export.copied", "export.indexed", "export.locked", "export.rows_deleted", "export.attached"),
+        FINISH_EXPORT,
+        (*NOTED, NOTE_STORED, f"select mnemo.forget(({IDS.format('x5')})[1])"),
+    ),
+    "abandon an export": Scenario(
+        ("export.abandoned",), "select mnemo.abandon_export(public.attempt())", NOTED
+    ),
+    "restart an attempt": Scenario(
+        ("archive.restarted",), "select mnemo.restart_attempt(public.attempt())", NOTED
+    ),
+    "forget what is archived": Scenario(
+        ("archive.buried", "forget.deleted"), f"select mnemo.forget(({IDS.format('x3')})[1])", ARCHIVED
+    ),
+    "write what is archived": Scenario(
+        ("archive.buried", "remember.written"),
+        "select mnemo.remember('again', mnemo.random_hypervector('a'), key => 'x4', tier => 'warm')",
+        ARCHIVED,
+    ),
+    "fold what is archived": Scenario(
+        ("archive.accesses_counted",),
+        prepare=(
+            *ARCHIVED,
+            *["select mnemo.recall(mnemo.random_hypervector('x2'), 1, archive => true)"] * 2,
+            "create table public.saved as select * from mnemo.access_log",
+        ),
+        days=0,
+        job="mnemo.fold_step",
+        again=LOG,
     ),
     "claim": Scenario(
         ("event.ticked", "event.claimed"), "select from mnemo.claim_events('s', 10)", PUBLISHED, days=0
