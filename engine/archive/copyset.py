@@ -221,7 +221,9 @@ def packed_ids(column: Any) -> NDArray[np.uint64]:
     if isinstance(column.type, pa.ExtensionType | pa.UuidType):
         column = column.storage
     values = column.to_pylist()
-    data = b"".join(v if isinstance(v, bytes) else UUID(v).bytes for v in values)
+    data = b"".join(
+        v if isinstance(v, bytes) else v.bytes if isinstance(v, UUID) else UUID(v).bytes for v in values
+    )
     return np.frombuffer(data, ">u8").reshape(-1, 2).astype(np.uint64)
 
 
