@@ -77,6 +77,7 @@ def test_o5_each_access_is_in_one_sample(small: Connection) -> None:
         "hot": 1_000 + expected["hot"],
         "warm": 5 + expected["warm"],
         "cold": expected["cold"],
+        "archive": 0,
     }
 
 

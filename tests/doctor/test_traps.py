@@ -103,6 +103,34 @@ TRAPS = [
         ("insert into mnemo.item select i, mnemo.random_hypervector('x') from generate_series(1, 9000) i",),
     ),
     Trap(
+        "archive",
+        "warn",
+        "segment 2 was to be exported since",
+        (
+            "select mnemo.add_archive_policy('archive', '1 day')",
+            "update mnemo.segment set state = 'sealed', announced_at = now() - interval '3 days' where segment = 2",
+        ),
+    ),
+    Trap(
+        "archive",
+        "warn",
+        "segment 2 has failed 2 times: no such bucket",
+        (
+            "update mnemo.segment set state = 'exporting', attempt = gen_random_uuid(), lease_until = now(),"
+            " failures = 2, error = 'no such bucket' where segment = 2",
+        ),
+    ),
+    Trap(
+        "copies",
+        "warn",
+        "1 writes are not in object storage",
+        (
+            "select mnemo.add_copy_policy('copies', '1 minute')",
+            "select mnemo.remember('not copied yet')",
+            "update mnemo.uncopied set at = now() - interval '2 minutes'",
+        ),
+    ),
+    Trap(
         "corpus",
         "warn",
         "collection memories of tenant default has 2001 changes pending",

@@ -40,3 +40,27 @@ drop function mnemo.recall(bit varying, integer, text, text, jsonb, boolean);
 drop function mnemo.search_text(text, integer, text, text, jsonb, boolean, real[], jsonb, bit varying);
 drop function mnemo.recall_text(text, integer, text, text, jsonb, boolean, real[], jsonb, bit varying);
 drop function mnemo.lock_patiently(text, interval, double precision);
+
+alter table mnemo.policy
+    drop constraint policy_rule,
+    add constraint policy_rule check (case kind
+        when 'tier' then rule in ('ltp', 'idle') and (rule = 'idle') = (after is not null)
+        when 'promotion' then rule in ('ltp', 'accesses') and (rule = 'accesses') = (accesses is not null)
+        when 'eviction' then rule in ('lru', 'lfu', 'fifo', 'ltp') and coalesce(capacity_rows, capacity_bytes) is not null
+        when 'ttl' then rule = 'age' and after is not null
+        when 'archive' then rule = 'idle' and after is not null
+        when 'copy' then rule = 'age' and after is not null
+        else false
+    end),
+    drop constraint policy_tiers,
+    add constraint policy_tiers check (coalesce(case kind
+        when 'tier' then (tier, to_tier) in (('hot', 'warm'), ('hot', 'cold'), ('warm', 'cold'))
+        when 'promotion' then (tier, to_tier) in (('warm', 'hot'), ('cold', 'hot'), ('cold', 'warm'))
+        when 'eviction' then (tier, to_tier) in (('hot', 'warm'), ('hot', 'cold'), ('warm', 'cold'))
+        when 'ttl' then to_tier is null
+        when 'archive' then tier = 'cold' and to_tier is null and collection is null
+        when 'copy' then tier is null and to_tier is null and collection is null
+        else true
+    end, false));
+comment on column mnemo.policy.tier is 'The tier whose memories it looks at; null (ttl, copy): every tier.';
+comment on column mnemo.policy.after is 'How long unused (tier, archive), how old (ttl), or how old at most uncopied (copy).';

@@ -36,6 +36,7 @@ as $$
         mnemo.doctor_events(),
         mnemo.doctor_copies(),
         mnemo.doctor_tablespaces(),
+        mnemo.doctor_archive(),
         mnemo.doctor_conservation(deep)
     ]) as f
 $$;

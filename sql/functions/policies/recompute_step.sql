@@ -50,7 +50,10 @@ begin
     if v_held is not null or cardinality(v_ids) = c_rows then
         update mnemo.stale_deadline set after = v_ids[cardinality(v_ids)], since = v_stale.since;
     elsif v_stale.since is null then
-        delete from mnemo.stale_deadline;
+        -- The last pass: then those in the archive.
+        if mnemo.expire_archived() = 0 then
+            delete from mnemo.stale_deadline;
+        end if;
     else
         update mnemo.stale_deadline set after = c_last;
     end if;

@@ -32,7 +32,7 @@ begin
       and (s.state = 'exporting' and s.lease_until <= clock_timestamp()
            or s.state = 'sealed' and (s.segment = begin_export.segment or s.announced_at is not null and not exists (
                select from mnemo.activity a
-               where a.segment = s.segment and greatest(a.last_access, a.entered_tier_at) > s.announced_at)))
+               where a.segment = s.segment and not a.pinned and greatest(a.last_access, a.entered_tier_at) > s.announced_at)))
     order by s.state <> 'exporting', s.segment
     limit 1
     for update skip locked;

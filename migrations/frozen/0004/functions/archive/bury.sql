@@ -20,7 +20,7 @@ begin
         returning a
     ), used as (
         delete from mnemo.archived_access c where c.id = any (p_ids)
-        returning c.id, c.accesses, c.last_access
+        returning c
     ), dead as (
         insert into mnemo.tombstone (segment, row_number, id, tenant, collection, reason, at, attributes)
         select (b.a).segment, (b.a).row_number, (b.a).id, (b.a).tenant, (b.a).collection, p_reason, v_now,
@@ -32,20 +32,8 @@ begin
                end
         from buried b
     )
-    select array_agg(row((b.a).occurred_at, (b.a).created_at, coalesce(s.at, (b.a).ltp_at), coalesce(u.last_access, (b.a).last_access),
-                         (b.a).expires_at, (b.a).segment, (b.a).row_number, coalesce(s.ltp, (b.a).ltp),
-                         (b.a).access_count + coalesce(u.accesses, 0), (b.a).bucket, (b.a).id, (b.a).tenant, (b.a).collection,
-                         (b.a).context, (b.a).session, (b.a).key, (b.a).attributes, (b.a).sketch)::mnemo.archived_memory)
-    into v_archived
-    from buried b
-    left join used u on u.id = (b.a).id
-    -- As if all uses had been at the time of the last.
-    left join lateral (
-        select greatest(u.last_access, (b.a).ltp_at) as at,
-               (1 - power(1 - mnemo.setting('potentiation'), u.accesses)
-                    * (1 - mnemo.strength_at((b.a).ltp, (b.a).ltp_at, greatest(u.last_access, (b.a).ltp_at), mnemo.half_life())))::real as ltp
-        where u.id is not null
-    ) as s on true;
+    select array_agg(mnemo.with_uses(b.a, u.c)) into v_archived
+    from buried b left join used u on (u.c).id = (b.a).id;
     delete from mnemo.restore_request r where r.id = any (p_ids);
     perform mnemo.injection_point('archive.buried');
     return coalesce(v_archived, '{}');

@@ -10,5 +10,9 @@ begin
     set failures = s.failures + 1, error = left(fail_attempt.error, 2000),
         lease_until = clock_timestamp() + least(interval '10 seconds' * power(2, least(s.failures, 20)), interval '1 hour')
     where s.attempt = fail_attempt.attempt;
+    update mnemo.copy_attempt c
+    set failures = c.failures + 1, error = left(fail_attempt.error, 2000),
+        lease_until = clock_timestamp() + least(interval '10 seconds' * power(2, least(c.failures, 20)), interval '1 hour')
+    where c.attempt = fail_attempt.attempt;
 end
 $$;

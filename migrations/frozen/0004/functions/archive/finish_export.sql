@@ -44,13 +44,16 @@ begin
     execute format(
         'insert into mnemo.%I (occurred_at, created_at, ltp_at, last_access, expires_at, segment, row_number, ltp, access_count, '
                               'bucket, id, tenant, collection, context, session, key, attributes, sketch) '
-        'select m.occurred_at, m.created_at, a.ltp_at, a.last_access, a.expires_at, %s, e.row_number, a.ltp, '
+        'select m.occurred_at, m.created_at, a.ltp_at, a.last_access, case when r.age_of_stay then $1 else m.created_at end + r.age, %s, e.row_number, a.ltp, '
                'least(a.access_count, 2147483647), m.bucket, m.id, m.tenant, m.collection, m.context, m.session, m.key, m.attributes, '
                'substring(m.hdv from 1 for {archive_bits})::bit({archive_bits}) '
         'from pg_temp.mnemo_exported e '
         'join mnemo.memory m on m.segment = %s and m.bucket = e.bucket and m.id = e.id and m.ctid = e.place and m.xmin = e.writer '
         'join mnemo.activity a on a.bucket = m.bucket and a.id = m.id and a.segment = m.segment '
-        'order by e.row_number', v_relation, v_target, v_segment);
+        'join (select c.name, q.* from mnemo.collection c cross join lateral mnemo.deadline_rule(''archive'', c.name) as q) as r '
+        'on r.name = m.collection '
+        'order by e.row_number', v_relation, v_target, v_segment)
+    using v_now;
     perform mnemo.injection_point('export.copied');
     perform mnemo.index_partition(v_relation, 'archive');
     execute format('analyze mnemo.%I', v_relation);
@@ -70,8 +73,7 @@ begin
         'join mnemo.%I t on t.bucket = a.bucket and t.id = a.id '
         'join pg_temp.mnemo_exported e on e.row_number = t.row_number '
         'join mnemo.memory m on m.segment = a.segment and m.bucket = a.bucket and m.id = a.id and m.ctid = e.place and m.xmin = e.writer '
-        'where a.segment = $2 and not a.pinned and a.access_count = t.access_count and a.ltp_at = t.ltp_at '
-          'and a.expires_at is not distinct from t.expires_at', v_relation)
+        'where a.segment = $2 and not a.pinned and a.access_count = t.access_count and a.ltp_at = t.ltp_at', v_relation)
     into v_ids using v_locked, v_segment;
     if v_ids = '{}' then
         execute format('drop table mnemo.%I', v_relation);
@@ -121,6 +123,13 @@ begin
         'insert into mnemo.tombstone (segment, row_number, id, tenant, collection, reason, at) '
         'select %s, e.row_number, e.id, e.tenant, e.collection, ''changed'', $1 from pg_temp.mnemo_exported e '
         'where not exists (select from mnemo.%I t where t.row_number = e.row_number)', v_target, v_relation) using v_now;
+    -- Another worker, before this one, may have ordered the rows in another way.
+    delete from mnemo.object o
+    where o.attempt = p_attempt and o.owner <> (select i.database from mnemo.identity i where i.is_current)
+      and o.key not in ((p_archive).hdv_key, (p_archive).rows_key, (p_archive).manifest_key);
+    update mnemo.object o set state = 'dropped', changed_at = clock_timestamp()
+    where o.attempt = p_attempt and o.state in ('writing', 'stored')
+      and o.key not in ((p_archive).hdv_key, (p_archive).rows_key, (p_archive).manifest_key);
     perform mnemo.end_attempt(p_attempt, case when exists (select from mnemo.memory m where m.segment = v_segment) then 'sealed' else 'emptied' end);
     perform mnemo.publish_for(e.tenant, 'consolidation.trigger', array[null::uuid], array[e.payload])
     from unnest(v_tenants, v_events) as e (tenant, payload);

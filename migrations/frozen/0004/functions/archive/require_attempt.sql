@@ -6,6 +6,9 @@ as $$
 begin
     perform from mnemo.segment s where s.attempt = p_attempt for update;
     if not found then
+        perform from mnemo.copy_attempt c where c.attempt = p_attempt for update;
+    end if;
+    if not found then
         raise exception 'attempt % is no longer under way', coalesce(p_attempt::text, 'null') using errcode = 'MN012';
     end if;
 end

@@ -34,7 +34,7 @@ begin
         from mnemo.segment s
         join (select a.segment, count(*) as memories, max(greatest(a.last_access, a.entered_tier_at)) as at
               from mnemo.activity a
-              where a.tier = 'cold'
+              where a.tier = 'cold' and not a.pinned
               group by a.segment) as used using (segment)
         where s.state = 'sealed' and used.at <= v_now - v_after and (s.announced_at is null or s.announced_at < used.at)
         order by s.segment

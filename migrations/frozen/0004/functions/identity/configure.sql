@@ -33,7 +33,8 @@ begin
                      ('prediction_window_seconds', 1, 1e7, false), ('prediction_weight', 0, 1, false), ('strength_weight', 0, 1, false),
                      ('archive_segment_rows', 1, 1e7, true), ('archive_seal_days', 0.001, 36500, false),
                      ('archive_restore_accesses', 1, 1e9, true), ('archive_compact_share', 0.001, 1, false),
-                     ('archive_compact_days', 0, 36500, false), ('archive_grace_days', 0, 36500, false), ('archive_lease_seconds', 1, 86400, false)
+                     ('archive_compact_days', 0, 36500, false), ('archive_grace_days', 0, 36500, false), ('archive_lease_seconds', 1, 86400, false),
+                     ('copy_batch_rows', 1, 100000, true), ('copy_sets_most', 2, 10000, true)
              ) as b (name, lowest, highest, counted)
         where b.name = v_name;
         if not found then

@@ -41,6 +41,7 @@ begin
     end loop;
     delete from mnemo.memory_key k
     where k.tenant = v_memory.tenant and k.collection = v_memory.collection and k.key = v_memory.key;
+    perform mnemo.queue_copies(array[forget.id], true);
     perform mnemo.injection_point('forget.deleted');
     perform mnemo.publish('memory.forget', '{}', v_memory.context, forget.id);
     return true;

@@ -44,6 +44,7 @@ begin
         end if;
     end loop;
     if found then
+        perform mnemo.queue_copies(array[set_attributes.id]);
         perform mnemo.log_attributes(v_was.collection, v_was.content, v_was.occurred_at, v_was.attributes, v_attributes);
         perform mnemo.publish('memory.write', jsonb_build_object('changed', 'attributes', 'time', mnemo.now()), v_was.context, set_attributes.id);
     end if;

@@ -65,6 +65,7 @@ begin
         'where not d.existed', p_into)
     using v_drafts, v_now, v_tenant, v_revived;
 
+    perform mnemo.queue_copies(array(select d.id from unnest(v_drafts) d where d.existed is not null));
     perform mnemo.fold_pending(array(select distinct d.collection from unnest(v_drafts) d));
     perform mnemo.injection_point('remember.written');
     perform mnemo.publish_all('memory.write',

@@ -1,0 +1,78 @@
+-- Takes archived segments to write what is alive in them anew, and returns their rows, with one attempt, or goes on with
+-- those whose worker has not been heard of since its lease ended. segments null: of the segments with enough dead rows
+-- (archive_compact_share), with memories forgotten archive_compact_days ago, or of which there are too many small ones, the
+-- first, and what it can be merged with: segments of the same encoding that are due too, or small, up to
+-- archive_segment_rows memories. Else just these. No row when there is nothing to do, or somebody else is at it.
+-- MN010 for what is no archived segment.
+create or replace function mnemo.begin_compaction(worker text, segments integer[] default null) returns setof mnemo.segment
+language plpgsql volatile
+rows 2
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+    -- Each segment is one more index to search.
+    c_small_ones constant integer := 8;
+    v_most    double precision := mnemo.setting('archive_segment_rows');
+    v_attempt uuid;
+    v_chosen  integer[];
+begin
+    if segments is not null then
+        select w.segment into v_chosen[1]
+        from unnest(segments) as w (segment)
+        where not exists (select from mnemo.archive r where r.segment = w.segment)
+        limit 1;
+        if found then
+            raise exception 'there is no archived segment %', coalesce(v_chosen[1]::text, 'null') using errcode = 'MN010';
+        end if;
+        v_chosen := segments;
+    end if;
+    select s.attempt into v_attempt
+    from mnemo.segment s
+    where s.state = 'compacting' and s.lease_until <= clock_timestamp() and (v_chosen is null or s.segment = any (v_chosen))
+    order by s.segment
+    limit 1;
+    if found then
+        v_chosen := array(select s.segment from mnemo.segment s where s.attempt = v_attempt);
+    elsif segments is null then
+        with known as (
+            select s.segment, r.collections, r.rows - coalesce(t.dead, 0) as alive,
+                   coalesce(t.dead, 0) >= r.rows * mnemo.setting('archive_compact_share')
+                   or t.forgotten_at <= mnemo.now() - make_interval(secs => 86400 * mnemo.setting('archive_compact_days')) as is_due
+            from mnemo.segment s
+            join mnemo.archive r using (segment)
+            left join lateral (
+                select count(*) as dead, min(x.at) filter (where x.reason in ('forgotten', 'rewritten')) as forgotten_at
+                from mnemo.tombstone x where x.segment = s.segment
+            ) as t on true
+            where s.state = 'archived'
+        ), sized as (
+            select k.*, k.alive <= v_most / 4 as is_small,
+                   count(*) filter (where k.alive <= v_most / 4) over (partition by k.collections) >= c_small_ones as are_many
+            from known k
+        ), first as (
+            select z.* from sized z where z.is_due or z.is_small and z.are_many order by z.is_due desc, z.segment limit 1
+        ), listed as (
+            select z.segment, sum(z.alive) over (order by z.segment <> f.segment, z.is_due desc, z.segment) as total, z.segment = f.segment as is_first
+            from sized z join first f on f.collections = z.collections
+            where z.segment = f.segment or (z.is_due or z.is_small) and f.alive <= v_most / 2
+        )
+        select array_agg(l.segment order by l.segment) into v_chosen from listed l where l.is_first or l.total <= v_most;
+    end if;
+    perform from mnemo.segment s where s.segment = any (v_chosen) order by s.segment for update of s;
+    -- Looked at again, now that they are ours.
+    if exists (select from mnemo.segment s
+               where s.segment = any (v_chosen)
+                 and not (s.state = 'archived' or s.state = 'compacting' and s.attempt = v_attempt and s.lease_until <= clock_timestamp())) then
+        return;
+    end if;
+    v_attempt := coalesce(v_attempt, gen_random_uuid());
+    return query
+    update mnemo.segment s
+    set state = 'compacting', attempt = v_attempt, worker = begin_compaction.worker,
+        lease_until = clock_timestamp() + make_interval(secs => mnemo.setting('archive_lease_seconds'))
+    where s.segment = any (v_chosen)
+    returning s.*;
+    perform mnemo.injection_point('compact.begun');
+end
+$$;
