@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from engine.errors import MnemoError, ObjectMissing, StoreRefused
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
+    from mypy_boto3_s3.type_defs import MultipartUploadTypeDef, ObjectTypeDef
 
 T = TypeVar("T")
 
@@ -137,14 +137,24 @@ class Bucket:
         ]
         for name in probes:
             await self.delete(name)
-        begun = await self.ask(
-            "unfinished uploads",
-            lambda client: client.list_multipart_uploads(Bucket=self.name, Prefix=base),
-        )
-        uploads = [entry for entry in begun.get("Uploads", []) if entry["Initiated"] < before]
+        uploads = [entry for entry in await self._uploads(base) if entry["Initiated"] < before]
         for entry in uploads:
             await self._abort(entry["Key"], entry["UploadId"])
         return len(probes) + len(uploads)
+
+    async def _uploads(self, base: str) -> Sequence["MultipartUploadTypeDef"]:
+        try:
+            begun = await self.ask(
+                "unfinished uploads",
+                lambda client: client.list_multipart_uploads(Bucket=self.name, Prefix=base),
+            )
+        except ObjectMissing:
+            return []  # rclone says "no such upload" where there are none.
+        except StoreRefused as error:
+            if not is_unsupported(error.__cause__):
+                raise
+            return []
+        return begun.get("Uploads", [])
 
     async def probe(self, folder: str) -> Conditions:
         """Find out by real writes in `folder` which conditions the server honours; once a process."""

@@ -35,21 +35,27 @@ Fault = Literal[
 
 @dataclass
 class Rule:
-    """Requests to harm: the next `times` of that method whose target contains a text, after `skip`."""
+    """Requests to harm: of those of a method whose target contains a text, every so-manieth, `times` in all.
+
+    The first `skip` are let through. With `every=2` each request that is made again succeeds.
+    """
 
     fault: Fault
     times: int = 1
     method: str | None = None
     containing: str = ""
     skip: int = 0
+    every: int = 1
+    seen: int = field(default=0, init=False)
     hits: int = field(default=0, init=False)
 
     def takes(self, method: str, target: str) -> bool:
         """Whether this request is harmed; counts."""
         if self.hits == self.times or self.method not in (None, method) or self.containing not in target:
             return False
-        if self.skip:
-            self.skip -= 1
+        position = self.seen - self.skip
+        self.seen += 1
+        if position < 0 or position % self.every:
             return False
         self.hits += 1
         return True
@@ -96,10 +102,17 @@ class FaultProxy:
         self._stop: Callable[[], None] = lambda: None
 
     def fail(
-        self, fault: Fault, times: int = 1, *, method: str | None = None, containing: str = "", skip: int = 0
+        self,
+        fault: Fault,
+        times: int = 1,
+        *,
+        method: str | None = None,
+        containing: str = "",
+        skip: int = 0,
+        every: int = 1,
     ) -> Rule:
-        """Harm the next `times` such requests (`containing` is looked for in path and query); see `hits`."""
-        rule = Rule(fault, times, method, containing, skip)
+        """Harm such requests (`containing` is looked for in path and query), as Rule says; see its `hits`."""
+        rule = Rule(fault, times, method, containing, skip, every)
         with self._lock:
             self._rules.append(rule)
         return rule

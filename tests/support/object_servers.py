@@ -69,7 +69,7 @@ class ObjectServer:
 @contextmanager
 def running_moto(work_dir: Path) -> Iterator[ObjectServer]:
     """Run moto's server, which forgets everything at its end."""
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.support.moto_server"]
     with _running(command, work_dir / "moto.log") as endpoint_url:
         yield ObjectServer("moto", endpoint_url, conditional=True)
 
@@ -81,8 +81,7 @@ def running_rclone(work_dir: Path) -> Iterator[ObjectServer]:
     served.mkdir()
     command = [str(Path(sys.executable).parent / "rclone"), "serve", "s3", "--config", "/dev/null"]
     command += ["--cache-dir", str(work_dir / "cache"), "--addr", "127.0.0.1:0"]
-    # Directories are read anew at each request: the suite writes into them, too.
-    command += ["--dir-cache-time", "0", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", str(served)]
+    command += ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", str(served)]
     with _running(command, work_dir / "rclone.log") as endpoint_url:
         yield ObjectServer("rclone", endpoint_url, conditional=False)
 
