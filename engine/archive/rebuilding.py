@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -29,12 +28,13 @@ from engine.archive.copyset import (
     require_width,
     unpacked_id,
 )
+from engine.archive.format import read_manifest
 from engine.archive.objects import ObjectStore
 from engine.archive.registry import open_objects
 from engine.archive.session import ArchiveSession
 from engine.archive.versions import Versions
 from engine.database.parameters import PackedBits
-from engine.errors import ArchiveConflict, InstallationMismatch, InvalidArgument, ObjectCorrupted
+from engine.errors import ArchiveConflict, InvalidArgument, ObjectCorrupted
 
 logger = logging.getLogger(__name__)
 
@@ -53,12 +53,13 @@ _LOST: LiteralString = "select id, tier from mnemo.lost_copies(%s)"
 _COLLECTION: LiteralString = (
     "select to_jsonb(c) - 'name' - 'created_at' from mnemo.collection c where c.name = %s"
 )
-_CREATE: LiteralString = (
-    "select mnemo.create_collection(%s, dimension => %s, seed => %s, bucket_rule => %s, bind_context => %s,"
-    " keep_embedding => %s, confidence_distance => %s, encoder => %s, encoding => %s, ranking => %s)"
-)
-# Changed without changing what a hypervector means.
-_FREE = {"ranking", "confidence_distance", "bucket_rule", "keep_embedding"}
+_CREATE = "select mnemo.create_collection(%s, {})"
+_GIVEN = (
+    "dimension", "seed", "bucket_rule", "bind_context", "keep_embedding", "confidence_distance", "encoder",
+    "encoding", "ranking",
+)  # fmt: skip
+# What two collections must agree on, or hypervectors of one mean nothing to the other.
+_ENCODED = ("encoder", "encoder_version", "dimension", "seed", "bind_context", "encoding")
 _RECOUNT: LiteralString = (
     "select mnemo.recount_terms(%(collection)s)"
     " where not exists (select from mnemo.archived_memory a"
@@ -279,7 +280,8 @@ class _Rebuild:
         if tier is None:
             self._fresh.add((row["tenant"], row["collection"]))
         row |= {"id": memory_id, "hdv": PackedBits.of(vector), "tier": place}
-        row["attributes"] = Jsonb(json.loads(row["attributes"]))
+        # As text, which keeps every number.
+        row["attributes"] = Jsonb(row["attributes"], dumps=str)
         row["pinned"] = row.get("pinned", False)
         return row
 
@@ -313,22 +315,19 @@ class _Rebuild:
         async with self._session.transaction() as connection:
             row = await (await connection.execute(_COLLECTION, (name,))).fetchone()
             if row is None:
-                names = (
-                    "dimension", "seed", "bucket_rule", "bind_context", "keep_embedding",
-                    "confidence_distance", "encoder", "encoding", "ranking",
-                )  # fmt: skip
-                values = [theirs.get(key) for key in names]
-                await connection.execute(
-                    _CREATE, (name, *(Jsonb(v) if isinstance(v, dict) else v for v in values))
-                )
+                given = {key: theirs[key] for key in _GIVEN if key in theirs}
+                names = ", ".join(f"{key} => %s" for key in given)
+                values = [Jsonb(v) if isinstance(v, dict) else v for v in given.values()]
+                await connection.execute(_CREATE.format(names).encode(), (name, *values))
                 row = await (await connection.execute(_COLLECTION, (name,))).fetchone()
         assert row is not None
         differences = [
-            f"{key} is {row[0].get(key)!r} here and {value!r} there"
-            for key, value in sorted(theirs.items())
-            if key not in _FREE
-            and row[0].get(key) != value
-            and not (key == "dimension" and None in (value, row[0].get(key)))
+            f"{key} is {row[0].get(key)!r} here and {theirs[key]!r} there"
+            for key in _ENCODED
+            if key in theirs
+            and row[0].get(key) != theirs[key]
+            # Taken from the first embedding, where it was not given.
+            and not (key == "dimension" and None in (theirs[key], row[0].get(key)))
         ]
         if differences:
             raise ArchiveConflict(
@@ -361,4 +360,6 @@ def _note_changes(path: Path, overlay: NDArray[np.bool_], changed: dict[UUID, st
 def _segment(key: str, data: bytes) -> _Source:
     if hashlib.sha256(data).hexdigest() != key.rpartition("/")[2].partition(".")[0]:
         raise ObjectCorrupted(f"{key} is not what was written: its SHA-256 differs")
-    raise InstallationMismatch(f"{key}: segments are not read yet")
+    manifest = read_manifest(key, data)
+    hdv, table = (ObjectRef(ref.key, ref.size, ref.sha256) for ref in (manifest.hdv, manifest.table))
+    return _Source(key, manifest.bits, (manifest.created, 0), hdv, table, manifest.collections, True)

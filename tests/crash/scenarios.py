@@ -102,6 +102,39 @@ FINISH_EXPORT = (
 )
 NOTED = (*STORE, BEGIN_EXPORT, NOTE_OBJECTS)
 ARCHIVED = (*NOTED, NOTE_STORED, FINISH_EXPORT)
+# Copies, likewise.
+COPYING = (
+    STORE[0],
+    "create function public.copying() returns uuid language sql as 'select attempt from mnemo.copy_attempt'",
+    "create function public.copy_keys() returns text[] language sql as"
+    " $$ select array_agg(i.database || '/copies/' || public.copying() || '/' || o.name order by o.name)"
+    " from mnemo.identity i, unnest(array['a.npy', 'b.parquet', 'c.json']) as o (name) where i.is_current $$",
+    "select mnemo.add_copy_policy('copies')",
+)
+BEGIN_COPY = (
+    "select from mnemo.begin_copy('me')",
+    "select mnemo.note_objects(public.copying(), public.copy_keys(), '{1, 1, 1}',"
+    " array_fill(sha256(''), '{3}'))",
+    "select mnemo.note_stored(public.copying(), public.copy_keys())",
+)
+FINISH_COPY = "select mnemo.finish_copy(public.copying(), public.copy_keys(), 50, 0)"
+COPIED_TWICE = (
+    *COPYING,
+    "select mnemo.queue_backlog()",
+    *BEGIN_COPY,
+    FINISH_COPY,
+    "select mnemo.remember('once more', mnemo.random_hypervector('o'), key => 'h4')",
+    *BEGIN_COPY,
+    FINISH_COPY,
+)
+LOST = (
+    "create table public.lost as select m.id, m.tenant, m.collection, m.key, m.context, m.session,"
+    " m.occurred_at, m.created_at, m.content, m.attributes, m.encoded, a.ltp as strength,"
+    " a.ltp_at as strength_at, a.last_access, a.access_count, mnemo.content_hash(m) as content_sha256,"
+    " m.embedding, m.hdv, a.tier, a.pinned from mnemo.memory m join mnemo.activity a using (bucket, id)"
+    " where m.key in ('h5', 'w5')",
+    "select mnemo.forget(id) from public.lost",
+)
 MOVED = ("move.memories_moved", "move.recorded")
 COPIED = ("copy.copied", "copy.indexed")
 
@@ -205,6 +238,38 @@ SCENARIOS = {
         days=0,
         job="mnemo.fold_step",
         again=LOG,
+    ),
+    "queue what is older": Scenario(
+        ("copies.backlog_queued",), "select mnemo.queue_backlog()", COPYING, days=0
+    ),
+    "begin a copy": Scenario(
+        ("copies.begun",), BEGIN_COPY[0], (*COPYING, "select mnemo.queue_backlog()"), days=0
+    ),
+    "finish a copy": Scenario(
+        ("copies.finished",), FINISH_COPY, (*COPYING, "select mnemo.queue_backlog()", *BEGIN_COPY), days=0
+    ),
+    "begin to merge copies": Scenario(
+        ("copies.merge_begun",), "select from mnemo.begin_merge('me', true)", COPIED_TWICE, days=0
+    ),
+    "merge copies": Scenario(
+        ("copies.finished",),
+        FINISH_COPY,
+        (*COPIED_TWICE, "select from mnemo.begin_merge('me', true)", *BEGIN_COPY[1:]),
+        days=0,
+    ),
+    "copy anew": Scenario(("copies.redone",), "select mnemo.redo_copies(2)", COPIED_TWICE, days=0),
+    "give up a segment": Scenario(
+        ("verify.given_up",),
+        "select mnemo.give_up_segment(1000001); select mnemo.recount_terms()",
+        (*ARCHIVED, "select mnemo.forget(id) from mnemo.archived_memory"),
+        days=0,
+    ),
+    "bring back lost memories": Scenario(
+        ("copies.restoring", "copies.restored"),
+        "select mnemo.open_copy_staging(); insert into pg_temp.copy_staging select * from public.lost;"
+        " select mnemo.restore_copies(); select mnemo.recount_terms()",
+        LOST,
+        days=0,
     ),
     "claim": Scenario(
         ("event.ticked", "event.claimed"), "select from mnemo.claim_events('s', 10)", PUBLISHED, days=0

@@ -1,0 +1,239 @@
+"""Everything compared: the database with itself, with the objects in the store, and with the copies."""
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import LiteralString
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.archive.comparing import Discrepancy, Progress, compare_copies, is_referenced
+from engine.archive.copying import database_bits
+from engine.archive.copyset import ObjectRef, fetch
+from engine.archive.format import Layout, read_manifest
+from engine.archive.session import ArchiveSession
+from engine.archive.staging import rows_of, stage_fetched
+from engine.archive.whole import Objects, Whole, objects_of
+from engine.errors import MnemoError, ObjectCorrupted, ObjectMissing, UnknownName
+
+_BATCH = 1000
+_CHECKSUM_BYTES = 8
+_CHECKS = ["conservation", "partitions"]
+_REFERENCED: LiteralString = (
+    "select o.key, o.bytes, o.sha256, r.segment, c.number from mnemo.referenced_object r"
+    " join mnemo.object o on o.key = r.key left join mnemo.copy c on c.attempt = o.attempt order by o.key"
+)
+_FACTS: LiteralString = (
+    "select hdv_start, block_rows, block_checksums, row_group_rows, row_group_offsets, row_group_lengths,"
+    " row_group_checksums, footer from mnemo.archive where attempt = %s"
+)
+
+
+async def verify(
+    session: ArchiveSession,
+    *,
+    quick: bool = False,
+    archive_only: bool = False,
+    on_progress: Progress | None = None,
+) -> AsyncIterator[Discrepancy]:
+    """Yield every discrepancy between the database, its archived segments, its copies and the store.
+
+    `quick` compares what can be compared without reading objects: that they are there, and their sizes.
+    `archive_only` leaves out what only concerns the database. `on_progress` is told what is looked at.
+    Reads only. Raises StoreUnavailable and StoreRefused.
+    """
+    look = on_progress or (lambda _what, _done, _total: None)
+    if not archive_only:
+        for each in await _database(session):
+            yield each
+    found = await _objects(session, quick, look)
+    for each in found:
+        yield each
+    for each in await _orphans(session):
+        yield each
+    if quick:
+        return
+    # Of these it is said already that they cannot be read.
+    bad = {each.subject for each in found if each.size is None}
+    bits = await database_bits(session)
+    segments = await _archived_segments(session)
+    for done, segment in enumerate(segments, 1):
+        for each in await _segment(session, segment, bits, bad):
+            yield each
+        look("archived segments", done, len(segments))
+    for each in await compare_copies(session, bad, look):
+        yield each
+
+
+async def _database(session: ArchiveSession) -> list[Discrepancy]:
+    async with session.transaction(snapshot=True) as connection:
+        query: LiteralString = (
+            'select f."check", f.detail from mnemo.doctor(true) f'
+            " where f.status = 'fail' and f.\"check\" = any(%s)"
+        )
+        rows = await (await connection.execute(query, (_CHECKS,))).fetchall()
+    return [Discrepancy(check, detail) for check, detail in rows]
+
+
+async def _objects(session: ArchiveSession, quick: bool, look: Progress) -> list[Discrepancy]:
+    async with session.transaction(snapshot=True) as connection:
+        rows = await (await connection.execute(_REFERENCED)).fetchall()
+    limit = asyncio.Semaphore(session.settings.archive.concurrency)
+    tasks = [asyncio.create_task(_object(session, limit, quick, *row)) for row in rows]
+    problems = []
+    try:
+        for done, task in enumerate(tasks, 1):
+            found = await task
+            look("objects", done, len(tasks))
+            if found is not None and await is_referenced(session, found.subject):
+                problems.append(found)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return problems
+
+
+async def _object(
+    session: ArchiveSession,
+    limit: asyncio.Semaphore,
+    quick: bool,
+    key: str,
+    size: int,
+    sha256: bytes,
+    segment: int | None,
+    copy: int | None,
+) -> Discrepancy | None:
+    async with limit:
+        there = await session.store.head(key)
+        if there is None:
+            return Discrepancy(key, "is missing in the store", segment=segment, copy=copy)
+        problem = f"has {there.size} bytes, not {size}" if there.size != size else None
+        if not quick:
+            try:
+                found = await session.store.digest(key)
+            except ObjectMissing:
+                return Discrepancy(key, "is missing in the store", segment=segment, copy=copy)
+            if found != sha256:
+                was = f"its SHA-256 is {found.hex()}"
+                return Discrepancy(key, f"is not what was written: {was}", segment=segment, copy=copy)
+            if problem is not None:
+                problem = f"{problem}, as the database says, and is what was written"
+                return Discrepancy(key, problem, size=there.size)
+    return None if problem is None else Discrepancy(key, problem, segment=segment, copy=copy)
+
+
+async def _orphans(session: ArchiveSession) -> list[Discrepancy]:
+    orphans = []
+    own = f"{session.database}/"
+    for folder in ("segments/", "copies/"):
+        there = [info.key async for info in session.store.list(own + folder)]
+        for begin in range(0, len(there), _BATCH):
+            query: LiteralString = (
+                "select w.key from unnest(%s::text[]) as w (key)"
+                " where not exists (select from mnemo.object o where o.key = w.key) order by w.key"
+            )
+            async with session.transaction(snapshot=True) as connection:
+                rows = await (await connection.execute(query, (there[begin : begin + _BATCH],))).fetchall()
+            problem = "is known to nobody; in time it is deleted"
+            orphans += [Discrepancy(key, problem, wrong=False) for (key,) in rows]
+    return orphans
+
+
+async def _archived_segments(session: ArchiveSession) -> list[int]:
+    async with session.transaction(snapshot=True) as connection:
+        query: LiteralString = "select segment from mnemo.archive order by segment"
+        return [row[0] for row in await (await connection.execute(query)).fetchall()]
+
+
+async def _segment(session: ArchiveSession, segment: int, bits: int, bad: set[str]) -> list[Discrepancy]:
+    try:
+        objects = await objects_of(session, segment)
+    except UnknownName:
+        return []
+    if {objects.hdv_key, objects.rows_key} & bad:
+        return []
+    problems = await _problems(session, objects, bits, bad)
+    # Replaced by a compaction or a restore meanwhile, it is no longer what was read.
+    if not problems or not await is_referenced(session, objects.hdv_key):
+        return []
+    return [Discrepancy(subject, problem, segment=segment) for subject, problem in problems]
+
+
+async def _problems(
+    session: ArchiveSession, objects: Objects, bits: int, bad: set[str]
+) -> list[tuple[str, str]]:
+    with tempfile.TemporaryDirectory(prefix="mnemo-verify-") as name:
+        hdv, table = Path(name, "hdv.npy"), Path(name, "rows.parquet")
+        try:
+            readable = objects.manifest_key not in bad
+            manifest = await session.store.get(objects.manifest_key) if readable else None
+            await fetch(session.store, ObjectRef(objects.hdv_key, 0, objects.hdv_sha256), hdv)
+            await fetch(session.store, ObjectRef(objects.rows_key, 0, objects.rows_sha256), table)
+            whole = await asyncio.to_thread(Whole, objects, hdv, table, bits)
+        except (ObjectCorrupted, ObjectMissing) as error:
+            return [(f"segment {objects.segment}", str(error))]
+        async with session.transaction() as connection:
+            row = await (await connection.execute(_FACTS, (objects.attempt,))).fetchone()
+            if row is None:
+                return []
+            layout = Layout(*(tuple(value) if isinstance(value, list) else value for value in row[:-1]))
+            problems = await asyncio.to_thread(_checksums, objects, layout, whole.hdv, table, row[-1])
+            if manifest is not None:
+                said = _of_manifest(manifest, objects, bits, layout)
+                problems += [(objects.manifest_key, problem) for problem in said]
+            async for _ in stage_fetched(connection, objects.attempt, rows_of(whole)):
+                pass
+            query: LiteralString = "select row_number, id, problem from mnemo.wrong_rows(%s)"
+            wrong = await (await connection.execute(query, (objects.segment,))).fetchall()
+        place = f"segment {objects.segment}"
+        return problems + [(place, f"row {number}: memory {i} {problem}") for number, i, problem in wrong]
+
+
+def _checksums(
+    objects: Objects, layout: Layout, hdv: NDArray[np.uint8], table: Path, footer: bytes
+) -> list[tuple[str, str]]:
+    problems, step = [], layout.block_rows
+    blocks = [_short(hdv[begin : begin + step].tobytes()) for begin in range(0, len(hdv), step)]
+    if b"".join(blocks) != layout.block_checksums:
+        problems.append((objects.hdv_key, "differs from the checksums of its blocks in the database"))
+    with table.open("rb") as content:
+        groups = []
+        for offset, length in zip(layout.row_group_offsets, layout.row_group_lengths, strict=True):
+            content.seek(offset)
+            groups.append(_short(content.read(length)))
+        content.seek(-min(len(footer), table.stat().st_size), 2)
+        tail = content.read()
+    if b"".join(groups) != layout.row_group_checksums:
+        problems.append((objects.rows_key, "differs from the checksums of its row groups in the database"))
+    if tail != footer:
+        problems.append((objects.rows_key, "has another footer than the database keeps"))
+    return problems
+
+
+def _of_manifest(data: bytes, objects: Objects, bits: int, layout: Layout) -> list[str]:
+    """What a manifest says otherwise than the database."""
+    try:
+        manifest = read_manifest(objects.manifest_key, data)
+    except MnemoError as error:
+        return [str(error)]
+    compared = (
+        ("rows", manifest.rows, objects.rows),
+        ("bits", manifest.bits, bits),
+        ("hdv.npy", (manifest.hdv.key, manifest.hdv.sha256), (objects.hdv_key, objects.hdv_sha256)),
+        (
+            "rows.parquet",
+            (manifest.table.key, manifest.table.sha256),
+            (objects.rows_key, objects.rows_sha256),
+        ),
+        ("layout", manifest.layout, layout),
+        ("collections", dict(manifest.collections), objects.collections),
+    )
+    return [f"says {a!r} of {name}, where the database has {b!r}" for name, a, b in compared if a != b]
+
+
+def _short(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()[:_CHECKSUM_BYTES]
