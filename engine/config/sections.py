@@ -221,7 +221,7 @@ class Archive(Section):
         description="archived memories that a search considers by their sketches (at least 10 k)",
     )
     reads: int = Field(
-        default=12,
+        default=10,
         ge=1,
         le=1000,
         description="range reads in which a search of 10 fetches their hypervectors, in one segment; in more"
