@@ -30,7 +30,7 @@ _ARCHIVED = (
     "select m.*, mnemo.content_hash(m) as content_sha256 from mnemo.read_candidates("
     "array(select row(0, p.memory_id, p.bucket, p.segment)::mnemo.candidate"
     " from mnemo.archived_places(%s::uuid[]) as p),"
-    " mnemo.fetched_rows(%s::uuid[], %s::varbit[], %s::text[], %s::bytea[])) as m"
+    " mnemo.fetched_rows(%s::uuid[], %b::varbit[], %s::text[], %s::bytea[])) as m"
 )
 
 
@@ -42,6 +42,11 @@ class ReadingApi:
     _writer: Writer
     _archive: ArchiveReader
     bits: int
+
+    @property
+    def archive_reader(self) -> ArchiveReader:
+        """What reads archived memories for this object; its store counts requests and bytes."""
+        return self._archive
 
     async def recall(
         self,

@@ -31,7 +31,7 @@ _BY_QUESTION = (
     _COLUMNS + " mnemo.{}_text(%s::text, hdv => %s, embedding => %s::real[], roles => %s, k => %s,"
     " collection => %s::text, context => %s::text, filter => %s, exact => %s{})"
 )
-_FETCHED = ", fetched => mnemo.fetched_rows(%s::uuid[], %s::varbit[], %s::text[], %s::bytea[])"
+_FETCHED = ", fetched => mnemo.fetched_rows(%s::uuid[], %b::varbit[], %s::text[], %s::bytea[])"
 # One round trip for all that the encoding of a question needs.
 _KNOWN = (
     "select c.dimension, t.memories, t.counts, l.memories, l.counts, r.roles, r.values"
