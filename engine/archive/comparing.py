@@ -21,6 +21,7 @@ from engine.errors import MnemoError, ObjectMissing
 # Told what is looked at, how much is done, and of how much.
 Progress = Callable[[str, int, int], None]
 
+_LOST = "is in the copies, and nowhere in the database"
 _COPIES: LiteralString = (
     "select number, manifest_key, rows, forgotten, hdv_key, rows_key from mnemo.copy order by number"
 )
@@ -43,6 +44,8 @@ class Discrepancy:
     """The set of copies, likewise."""
     size: int | None = None
     """Bytes of an object that are noted wrongly in the database."""
+    lost: bool = False
+    """A memory that the copies alone have."""
 
 
 async def is_referenced(session: ArchiveSession, key: str) -> bool:
@@ -78,7 +81,7 @@ async def compare_copies(session: ArchiveSession, bad: set[str], look: Progress)
                 look("copies", done, len(rows))
             whole = len(sets) == len(rows)
             compared = await _compare(connection, versions, sets, whole=whole)
-            found += [Discrepancy(f"memory {memory_id}", problem) for memory_id, problem in compared]
+            found += [Discrepancy(f"memory {i}", problem, lost=problem is _LOST) for i, problem in compared]
     return found
 
 
@@ -154,7 +157,7 @@ async def _against(
     problems: list[tuple[UUID, str]] = []
     for memory_id, found, there, archived in await (await connection.execute(query, (wanted,))).fetchall():
         if not there and not archived:
-            problems.append((memory_id, "is in the copies, and nowhere in the database"))
+            problems.append((memory_id, _LOST))
         elif there and found != last[memory_id]:
             problems.append((memory_id, "has another content than its last copy"))
     return problems

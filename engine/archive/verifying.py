@@ -5,7 +5,7 @@ import hashlib
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +180,8 @@ async def _problems(
             row = await (await connection.execute(_FACTS, (objects.attempt,))).fetchone()
             if row is None:
                 return []
-            layout = Layout(*(tuple(value) if isinstance(value, list) else value for value in row[:-1]))
+            facts: list[Any] = [tuple(value) if isinstance(value, list) else value for value in row[:-1]]
+            layout = Layout(*facts)
             problems = await asyncio.to_thread(_checksums, objects, layout, whole.hdv, table, row[-1])
             if manifest is not None:
                 said = _of_manifest(manifest, objects, bits, layout)
@@ -220,13 +221,14 @@ def _of_manifest(data: bytes, objects: Objects, bits: int, layout: Layout) -> li
         manifest = read_manifest(objects.manifest_key, data)
     except MnemoError as error:
         return [str(error)]
+    hdv, table = manifest.hdv, manifest.table
     compared = (
         ("rows", manifest.rows, objects.rows),
         ("bits", manifest.bits, bits),
-        ("hdv.npy", (manifest.hdv.key, manifest.hdv.sha256), (objects.hdv_key, objects.hdv_sha256)),
+        ("hdv.npy", (hdv.key, hdv.sha256), (objects.hdv_key, objects.hdv_sha256)),
         (
             "rows.parquet",
-            (manifest.table.key, manifest.table.sha256),
+            (table.key, table.sha256),
             (objects.rows_key, objects.rows_sha256),
         ),
         ("layout", manifest.layout, layout),
