@@ -75,7 +75,14 @@ class DirectoryObjects:
 
     async def prepare(self) -> None:
         """Make the directory and what the store needs in it."""
-        await self._run(self.url, lambda: self._incoming.mkdir(parents=True, exist_ok=True))
+
+        def make() -> None:
+            try:
+                self._incoming.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreRefused(f"the object store {self.url} cannot be made: {error}") from error
+
+        await self._run(self.url, make)
 
     async def put(self, key: str, source: bytes | Path, sha256: bytes) -> None:
         """Create an object, as ObjectStore says."""

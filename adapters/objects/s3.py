@@ -39,7 +39,7 @@ async def open_s3(url: str, settings: Settings) -> AsyncIterator["S3Objects"]:
 
     Raises InvalidConfiguration where the URL names no bucket or a prefix that cannot begin keys.
     """
-    bucket, _, prefix = url.removeprefix("s3://").strip("/").partition("/")
+    bucket, _, prefix = url.removeprefix("s3://").rstrip("/").partition("/")
     if not bucket or (prefix and not is_key(prefix)):
         raise InvalidConfiguration([f"archive.url = {url}: must be s3://bucket or s3://bucket/prefix"])
     async with connections(settings) as shared:
@@ -152,7 +152,10 @@ class S3Objects:
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; missing ones are fine."""
         # One by one: the call that takes many needs checksums that servers disagree about.
-        await asyncio.gather(*[self._bucket.delete(self._name(key)) for key in keys])
+        requests = [self._bucket.delete(self._name(key)) for key in [*map(checked_key, keys)]]
+        results = await asyncio.gather(*requests, return_exceptions=True)
+        for error in filter(None, results):
+            raise error
 
     async def swap(self, key: str, data: bytes, expected: bytes | None) -> bool:
         """Replace a small object that holds `expected`; True if it holds `data` now."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import boto3
+import botocore.loaders
+import botocore.session
 from botocore import exceptions as aws
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
@@ -94,6 +96,7 @@ class Connections:
             raise
 
 
+_loader = botocore.loaders.create_loader()
 _shared: dict[_Place, Connections] = {}
 _lock = threading.Lock()
 
@@ -157,7 +160,10 @@ def _client(place: _Place) -> "S3Client":
         s3={"addressing_style": "path" if place.endpoint_url else "auto"},
         user_agent_extra="mnemo",
     )
-    session = boto3.session.Session()
+    # A session of its own, for the credentials of now; the descriptions of the services are read once.
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _loader)
+    session = boto3.session.Session(botocore_session=core)
     # A server with an address of its own rarely cares, but a signature must name some region.
     region = place.region or session.region_name or ("us-east-1" if place.endpoint_url else None)
     return session.client("s3", endpoint_url=place.endpoint_url, region_name=region, config=config)
