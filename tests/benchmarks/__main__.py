@@ -11,6 +11,7 @@ from engine.encoders.weights import Encoding
 from tests.benchmarks import pgvector, report
 from tests.benchmarks.ablation import ablation
 from tests.benchmarks.algebra import algebra
+from tests.benchmarks.archiving import archiving
 from tests.benchmarks.composites import composites
 from tests.benchmarks.conversations import Conversations
 from tests.benchmarks.counting import counting
@@ -28,12 +29,13 @@ from tests.benchmarks.moving import moving
 from tests.benchmarks.options import Options, parse
 from tests.benchmarks.ours import Hot
 from tests.benchmarks.searches import curves, filters, search
+from tests.benchmarks.sketches import sketches
 from tests.benchmarks.stage import BITS, Stage, only, running, settings_of
 from tests.benchmarks.writes import bulk, insert
 
 _INDEXED = {"index", "curves", "filters"}
 _STORED = {"bulk", "exact", "search", "insert", "algebra"} | _INDEXED
-_LOADED = {"ingest", "moves", "statistics"} | _STORED
+_LOADED = {"ingest", "moves", "statistics", "archive", "sketches"} | _STORED
 _CONVERSED = {"evidence", "ablation", "crossvalidate"}
 # 50,000 less the queries and the rows kept back for inserting.
 _FEWEST_ROWS = 40_000
@@ -63,6 +65,10 @@ async def measure(
         rows += await moving(stage, corpus, options)
     if "month" in asked:
         rows += month(stage, options)
+    if "archive" in asked and corpus is not None:
+        rows += await archiving(stage, corpus, options)
+    if "sketches" in asked and corpus is not None:
+        rows += sketches(stage, corpus, options)
     if "composite" in asked:
         rows += await composites(stage, options)
     if asked & _CONVERSED and options.data is not None:

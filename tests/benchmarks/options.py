@@ -22,6 +22,8 @@ SECTIONS = (
     "events",
     "moves",
     "month",
+    "archive",
+    "sketches",
     "composite",
     "evidence",
     "ablation",
