@@ -17,6 +17,8 @@ from engine.archive.format import Layout, read_manifest
 from engine.archive.session import ArchiveSession
 from engine.archive.staging import rows_of, stage_fetched
 from engine.archive.whole import Objects, Whole, objects_of
+from engine.database.errors import translate_errors
+from engine.database.pool import Pool
 from engine.errors import MnemoError, ObjectCorrupted, ObjectMissing, UnknownName
 
 _BATCH = 1000
@@ -47,7 +49,7 @@ async def verify(
     """
     look = on_progress or (lambda _what, _done, _total: None)
     if not archive_only:
-        for each in await _database(session):
+        for each in await verify_database(session.pool):
             yield each
     found = await _objects(session, quick, look)
     for each in found:
@@ -68,13 +70,24 @@ async def verify(
         yield each
 
 
-async def _database(session: ArchiveSession) -> list[Discrepancy]:
-    async with session.transaction(snapshot=True) as connection:
-        query: LiteralString = (
-            'select f."check", f.detail from mnemo.doctor(true) f'
-            " where f.status = 'fail' and f.\"check\" = any(%s)"
-        )
-        rows = await (await connection.execute(query, (_CHECKS,))).fetchall()
+async def has_archive(pool: Pool) -> bool:
+    """Whether this database has ever had a name in an object store: else there is none to compare with."""
+    with translate_errors():
+        async with pool.connection() as connection:
+            query: LiteralString = "select from mnemo.identity"
+            return (await connection.execute(query)).rowcount > 0
+
+
+async def verify_database(pool: Pool) -> list[Discrepancy]:
+    """Return what is wrong with the database alone: each memory is compared with its activity and key."""
+    query: LiteralString = (
+        'select f."check", f.detail from mnemo.doctor(true) f'
+        " where f.status = 'fail' and f.\"check\" = any(%s)"
+    )
+    with translate_errors():
+        async with pool.connection() as connection, connection.transaction():
+            await connection.execute("set local statement_timeout = 0")
+            rows = await (await connection.execute(query, (_CHECKS,))).fetchall()
     return [Discrepancy(check, detail) for check, detail in rows]
 
 

@@ -1,6 +1,8 @@
 """Damage to database, objects and copies is found by name, and repaired where something is left."""
 
+import asyncio
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from click.testing import CliRunner, Result
 
 from engine.archive.comparing import Discrepancy
 from engine.archive.copying import copy_step
@@ -15,6 +18,7 @@ from engine.archive.exporting import export_step
 from engine.archive.repairing import repair
 from engine.archive.session import ArchiveSession
 from engine.archive.verifying import verify
+from engine.cli.group import group
 from tests.archive.copies import copy_all, session_on
 from tests.archive.invariants import Found, check
 from tests.conftest import DatabaseFactory
@@ -187,3 +191,33 @@ async def test_what_the_database_lacks_is_named(dsn: str, connection: Connection
         assert all(each.size is None and not each.lost for each in again)
         there = connection.execute("select content from mnemo.memory where id = %s", (lost,)).fetchone()
         assert there == ("hot tea 1",)
+
+
+async def test_the_command_prints_each_discrepancy_and_exits_with_1(
+    dsn: str, connection: Connection, tmp_path: Path
+) -> None:
+    options = ["--dsn", dsn]
+    environment = {"MNEMO_ARCHIVE__URL": str(tmp_path / "objects")}
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(group, [*arguments, *options], env=environment)
+
+    fill(connection)
+    untouched = await asyncio.to_thread(run, "verify")
+    assert untouched.exit_code == 0
+    assert not (tmp_path / "objects").exists()
+    async with session_on(dsn, tmp_path) as session:
+        await archived(session, connection)
+    assert (await asyncio.to_thread(run, "verify")).exit_code == 0
+    row = connection.execute("select hdv_key from mnemo.archive").fetchone()
+    assert row is not None
+    flip(tmp_path / "objects" / row[0])
+    assert (await asyncio.to_thread(run, "verify", "--quick")).exit_code == 0
+    found = await asyncio.to_thread(run, "archive", "verify")
+    assert found.exit_code == 1
+    assert f"wrong: {row[0]}: is not what was written" in found.stdout
+    repaired = await asyncio.to_thread(run, "verify", "--repair", "--json")
+    assert repaired.exit_code == 0
+    answer = json.loads(repaired.stdout)
+    assert answer["discrepancies"] == []
+    assert len(answer["repaired"]) == 1
