@@ -35,9 +35,9 @@ Fault = Literal[
 
 @dataclass
 class Rule:
-    """Requests to harm: of those of a method whose target contains a text, every so-manieth, `times` in all.
+    """Requests to harm, `times` in all: those of a method whose target contains a text.
 
-    The first `skip` are let through. With `every=2` each request that is made again succeeds.
+    The first `skip` of them pass, then all but one of each `every`: with 2, the second attempt succeeds.
     """
 
     fault: Fault
