@@ -244,8 +244,8 @@ def test_other_programs_open_the_files(tmp_path: Path) -> None:
         segment = connection.read_parquet(str(written.table.path))
         assert segment.columns == ["row_number", *COLUMNS]
         found = connection.execute(
-            "select id, content, attributes::json->>'n', epoch_us(occurred_at), embedding, forgotten from segment"
-            " where row_number in (3, 7) order by row_number"
+            "select id, content, attributes::json->>'n', epoch_us(occurred_at), embedding, forgotten"
+            " from segment where row_number in (3, 7) order by row_number"
         ).fetchall()
         assert found == [
             (rows[3]["id"], "text ☂ 3", "3", int(NOW.timestamp()) * 10**6 + 123459, bytes([3] * 8), False),
