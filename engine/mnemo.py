@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter, ValidationError
 
+from engine.archive.api import ArchiveApi
 from engine.archive.searching import ArchiveReader
 from engine.config import Settings
 from engine.consolidation.api import ConsolidatingApi
@@ -32,7 +33,7 @@ _TENANT = TypeAdapter[str](Annotated[str, Settings.model_fields["tenant"]])
 _DOCTOR = 'select "check", status, detail, advice from mnemo.doctor(%s)'
 
 
-class Mnemo(ReadingApi, ConsolidatingApi, EventsApi, ExplainingApi):
+class Mnemo(ArchiveApi, ReadingApi, ConsolidatingApi, EventsApi, ExplainingApi):
     """A long-term memory in PostgreSQL. Made by `Mnemo.open`; safe to use from many tasks at once.
 
     Every method raises errors of `engine.errors`; one that fails has changed nothing, except `remember_many`,

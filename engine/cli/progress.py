@@ -1,4 +1,4 @@
-"""The progress of an ingest, on standard error."""
+"""Progress bars, on standard error."""
 
 from types import TracebackType
 from typing import Self
@@ -27,20 +27,50 @@ class _Rate(ProgressColumn):
         return Text("" if speed is None else f"{speed:,.0f} rows/s", style="dim")
 
 
+def _bar(shown: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not shown,
+        transient=True,
+    )
+
+
+class RowsProgress:
+    """A bar for what is being done, where `shown`."""
+
+    def __init__(self, shown: bool) -> None:
+        self._progress = _bar(shown)
+        self._task: tuple[str, TaskID] | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Say what is being done, and how many rows of it are done, of how many."""
+        if self._task is not None and self._task[0] != what:
+            self._progress.remove_task(self._task[1])
+            self._task = None
+        if self._task is None:
+            self._task = (what, self._progress.add_task(what, total=total))
+        self._progress.update(self._task[1], completed=done, total=total)
+
+
 class IngestProgress:
     """A bar for each phase where `shown`; bad records are named in any case."""
 
     def __init__(self, shown: bool) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not shown,
-            transient=True,
-        )
+        self._progress = _bar(shown)
         self._shown = shown
         self._task: TaskID | None = None
 

@@ -4,7 +4,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from decimal import Decimal
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -60,12 +60,12 @@ _VIOLATIONS = {
 _COLUMNS = ("tenant", "collection", "key", "context", "session", "occurred_at", "created_at")
 _IN_TIERS: LiteralString = (
     "select m.id, a.tier, m.content, m.attributes, m.hdv::text, m.tenant, m.collection, m.key, m.context,"
-    " m.session, m.occurred_at, m.created_at"
+    " m.session, extract(epoch from m.occurred_at), extract(epoch from m.created_at)"
     " from mnemo.memory m join mnemo.activity a using (bucket, id, segment)"
 )
 _IN_ARCHIVE: LiteralString = (
     "select r.hdv_key, r.rows_key, a.row_number, a.id, a.attributes, a.sketch::text, a.tenant, a.collection,"
-    " a.key, a.context, a.session, a.occurred_at, a.created_at"
+    " a.key, a.context, a.session, extract(epoch from a.occurred_at), extract(epoch from a.created_at)"
     " from mnemo.archived_memory a join mnemo.archive r using (segment)"
 )
 
@@ -83,8 +83,9 @@ class Found:
     key: str | None
     context: str | None
     session: str | None
-    occurred_at: datetime
-    created_at: datetime
+    occurred_at: int
+    """Microseconds since 1970; 2**63 - 1 and its negative are infinity."""
+    created_at: int
 
 
 async def check(connection: Connection, store: ObjectStore) -> dict[UUID, Found]:
@@ -105,13 +106,16 @@ async def everything(connection: Connection, store: ObjectStore) -> dict[UUID, F
     found: dict[UUID, Found] = {}
     for memory_id, tier, content, attributes, hdv, *rest in connection.execute(_IN_TIERS):
         assert memory_id not in found
-        found[memory_id] = Found(tier, content, _packed(hdv), attributes, *rest)
+        found[memory_id] = Found(tier, content, _packed(hdv), attributes, *_whole(rest))
     objects: dict[str, Any] = {}
     for hdv_key, rows_key, row, memory_id, attributes, sketch, *rest in connection.execute(_IN_ARCHIVE):
         if hdv_key not in objects:
             objects[hdv_key] = np.load(io.BytesIO(await store.get(hdv_key)))
             table = pq.read_table(pa.BufferReader(await store.get(rows_key)))
-            objects[rows_key] = table.to_pylist()
+            for name in ("occurred_at", "created_at"):
+                place = table.schema.get_field_index(name)
+                table = table.set_column(place, name, table.column(name).cast(pa.int64()))
+            objects[rows_key] = table.select([*_COLUMNS, "row_number", "id", "content"]).to_pylist()
             assert len(objects[hdv_key]) == table.num_rows
         hdv, written = objects[hdv_key][row].tobytes(), objects[rows_key][row]
         assert memory_id not in found
@@ -119,8 +123,8 @@ async def everything(connection: Connection, store: ObjectStore) -> dict[UUID, F
         assert written["row_number"] == row
         assert hdv.startswith(_packed(sketch)), f"the sketch of {memory_id} is not that of its hypervector"
         # Attributes may have changed since; nothing else may.
-        assert [written[c] for c in _COLUMNS] == rest
-        found[memory_id] = Found("archive", written["content"], hdv, attributes, *rest)
+        assert [written[c] for c in _COLUMNS] == _whole(rest)
+        found[memory_id] = Found("archive", written["content"], hdv, attributes, *_whole(rest))
     return found
 
 
@@ -143,6 +147,17 @@ async def _check_objects(connection: Connection, store: ObjectStore) -> None:
         own = {f"{row[0]}/owner.json"}
         orphans = [k for k in there if k not in known and k not in own and f"{row[0]}/holds/" not in k]
         assert not orphans, f"objects that nobody knows of: {orphans}"
+
+
+def _whole(values: list[Any]) -> list[Any]:
+    """Seconds to microseconds, as the objects have them."""
+    return [_microseconds(v) if isinstance(v, Decimal) else v for v in values]
+
+
+def _microseconds(seconds: Decimal) -> int:
+    if seconds.is_infinite():
+        return 2**63 - 1 if seconds > 0 else 1 - 2**63
+    return int(seconds * 1_000_000)
 
 
 def _packed(bits: str) -> bytes:
