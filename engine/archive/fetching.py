@@ -23,7 +23,7 @@ T = TypeVar("T")
 _CHECKSUM_BYTES = 8
 # Row groups that lie so close are read in one request, with what is between them.
 _GROUP_GAP_BYTES = 1 << 16
-_COLUMNS = ("id", "content", "attributes", "content_sha256")
+_COLUMNS = ("id", "content", "attributes", "encoded", "content_sha256")
 _EMBEDDING = "embedding"
 
 
@@ -67,6 +67,7 @@ class ObjectRow:
     memory_id: UUID
     content: str
     attributes: str
+    encoded: str
     content_sha256: bytes
     embedding: bytes | None
 
@@ -215,14 +216,23 @@ def _table(segment: Segment, group: int, data: bytes, embeddings: bool) -> pa.Ta
 
 
 def _pick(segment: Segment, tables: Mapping[int, pa.Table], wanted: Sequence[int]) -> dict[int, ObjectRow]:
-    found = {}
+    by_group: dict[int, list[int]] = {}
     for number in wanted:
-        group, place = divmod(number, segment.row_group_rows)
-        (row,) = tables[group].slice(place, 1).to_pylist()
-        memory_id = row["id"] if isinstance(row["id"], UUID) else UUID(bytes=row["id"])
-        found[number] = ObjectRow(
-            memory_id, row["content"], row["attributes"], row["content_sha256"], row.get(_EMBEDDING)
-        )
+        by_group.setdefault(number // segment.row_group_rows, []).append(number)
+    found = {}
+    for group, numbers in by_group.items():
+        first = group * segment.row_group_rows
+        rows = tables[group].take([number - first for number in numbers]).to_pylist()
+        for number, row in zip(numbers, rows, strict=True):
+            memory_id = row["id"] if isinstance(row["id"], UUID) else UUID(bytes=row["id"])
+            found[number] = ObjectRow(
+                memory_id,
+                row["content"],
+                row["attributes"],
+                row["encoded"],
+                row["content_sha256"],
+                row.get(_EMBEDDING),
+            )
     return found
 
 

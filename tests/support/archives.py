@@ -18,10 +18,7 @@ async def opened(
     dsn: str, where: Path | str | Settings, worker: str = "worker", **archive: Any
 ) -> AsyncIterator[tuple[Mnemo, ArchiveSession]]:
     """Yield Mnemo and a session of its archive in a store: a directory, a URL, or whole settings."""
-    if isinstance(where, Settings):
-        settings = where.model_copy(update={"dsn": dsn})
-    else:
-        settings = Settings(dsn=dsn, archive={"url": str(where)} | archive)
+    settings = _settings(dsn, where, archive)
     async with (
         Mnemo.open(dsn, settings=settings) as mnemo,
         open_archive(mnemo.pool, settings, worker=worker) as session,
@@ -36,3 +33,9 @@ def keys_in(store: Path) -> set[str]:
         for path in store.rglob("*")
         if path.is_file() and not path.relative_to(store).parts[0].startswith(".")
     }
+
+
+def _settings(dsn: str, where: Path | str | Settings, archive: dict[str, Any]) -> Settings:
+    if isinstance(where, Settings):
+        return where.model_copy(update={"dsn": dsn})
+    return Settings(dsn=dsn, archive={"url": str(where)} | archive)

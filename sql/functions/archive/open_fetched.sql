@@ -9,7 +9,7 @@ begin
         attempt        uuid not null,
         row_number     integer not null,
         id             uuid not null,
-        occurred_at    timestamptz not null,
+        occurred_at    timestamptz,
         content        text not null,
         attributes     jsonb not null,
         embedding      bytea,
