@@ -18,7 +18,6 @@ from engine.archive.copyset import (
     COLUMNS,
     CopySet,
     CopyWriter,
-    ObjectRef,
     fetch,
     file_sha256,
     packed_ids,
@@ -28,6 +27,7 @@ from engine.archive.copyset import (
     table_of,
     unpacked_id,
 )
+from engine.archive.format import ObjectRef
 from engine.archive.session import ArchiveSession
 from engine.archive.versions import FORGOTTEN, FULL, OVERLAY, Versions, Winners
 from engine.database.pool import Connection

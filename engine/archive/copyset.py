@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from engine.archive.format import ObjectRef
 from engine.archive.objects import ObjectStore
 from engine.errors import ArchiveConflict, InstallationMismatch, ObjectCorrupted
 
@@ -51,15 +52,6 @@ SCHEMA = pa.schema(
     ]
 )
 COLUMNS = SCHEMA.names[1:]
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectRef:
-    """An object as a manifest names it; `sha256` is 32 bytes."""
-
-    key: str
-    size: int
-    sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)

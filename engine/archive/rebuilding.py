@@ -20,7 +20,6 @@ from psycopg.types.json import Jsonb
 from engine.archive.copying import database_bits, identities
 from engine.archive.copyset import (
     CopySet,
-    ObjectRef,
     fetch,
     packed_ids,
     parse_manifest,
@@ -28,7 +27,7 @@ from engine.archive.copyset import (
     require_width,
     unpacked_id,
 )
-from engine.archive.format import read_manifest
+from engine.archive.format import ObjectRef, read_manifest
 from engine.archive.objects import ObjectStore
 from engine.archive.registry import open_objects
 from engine.archive.session import ArchiveSession
@@ -361,5 +360,5 @@ def _segment(key: str, data: bytes) -> _Source:
     if hashlib.sha256(data).hexdigest() != key.rpartition("/")[2].partition(".")[0]:
         raise ObjectCorrupted(f"{key} is not what was written: its SHA-256 differs")
     manifest = read_manifest(key, data)
-    hdv, table = (ObjectRef(ref.key, ref.size, ref.sha256) for ref in (manifest.hdv, manifest.table))
-    return _Source(key, manifest.bits, (manifest.created, 0), hdv, table, manifest.collections, True)
+    order = (manifest.created, 0)
+    return _Source(key, manifest.bits, order, manifest.hdv, manifest.table, manifest.collections, True)

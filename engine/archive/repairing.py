@@ -17,11 +17,11 @@ from engine.archive.comparing import Discrepancy
 from engine.archive.copying import database_bits, identities, read_set
 from engine.archive.copyset import CopySet, fetch, file_sha256, read_tables
 from engine.archive.rebuilding import rebuild
-from engine.archive.restoring import restore_segment
 from engine.archive.session import ArchiveSession
-from engine.archive.staging import FetchedRow, stage_fetched
+from engine.archive.staging import FetchedRow, rows_of, stage_fetched
+from engine.archive.verifying import described
 from engine.archive.versions import Versions
-from engine.archive.whole import Objects, objects_of
+from engine.archive.whole import Objects, Whole, objects_of
 from engine.errors import MnemoError, ObjectCorrupted, ObjectMissing
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ _SETS: LiteralString = "select manifest_key from mnemo.copy order by number"
 _ROWS: LiteralString = (
     "select row_number, id, substring(bit_send(sketch) from 5) from mnemo.archived_memory where segment = %s"
 )
+_TO_COLD: LiteralString = "select cardinality(mnemo.restore_memories('cold', 'restored'))"
 _DEAD: LiteralString = "select row_number, id from mnemo.tombstone where segment = %s"
 
 
@@ -77,8 +78,7 @@ async def repair(session: ArchiveSession, found: Sequence[Discrepancy]) -> list[
 async def _repair_segment(session: ArchiveSession, segment: int, keys: set[str]) -> list[str]:
     objects = await objects_of(session, segment)
     if not keys & {objects.hdv_key, objects.rows_key}:
-        back = await restore_segment(session, segment, "cold")
-        return [f"segment {segment}: {back} memories are in the cold tier, to be archived again"]
+        return await _leave(session, objects)
     done = []
     async with session.transaction(snapshot=True) as connection:
         rows = await (await connection.execute(_ROWS, (segment,))).fetchall()
@@ -109,6 +109,26 @@ async def _repair_segment(session: ArchiveSession, segment: int, keys: set[str])
     return done
 
 
+async def _leave(session: ArchiveSession, objects: Objects) -> list[str]:
+    """Bring everything back from objects whose manifest alone is bad."""
+    known = await described(session, objects)
+    if known is None:
+        return []
+    with tempfile.TemporaryDirectory(prefix="mnemo-repair-") as name:
+        whole = Whole(objects, known[0], Path(name, "hdv.npy"), Path(name, "rows.parquet"))
+        for ref, path in ((known[0].hdv, whole.hdv), (known[0].table, whole.table)):
+            await fetch(session.store, ref, path)
+        async with session.transaction() as connection:
+            async for _ in stage_fetched(connection, objects.attempt, rows_of(whole)):
+                pass
+            row = await (await connection.execute(_TO_COLD)).fetchone()
+            # The words of what was forgotten are counted no more, now that its texts can be read.
+            await connection.execute("select mnemo.uncount_tombstones(array[%s])", (objects.segment,))
+            await connection.execute("select mnemo.give_up_segment(%s)", (objects.segment,))
+    assert row is not None
+    return [f"segment {objects.segment}: {row[0]} memories are in the cold tier, to be archived again"]
+
+
 def _fetched(values: dict[str, Any], hdv: NDArray[np.uint8], row: int, sketch: bytes) -> FetchedRow | None:
     # A copy from before the memory was encoded anew is another hypervector than was archived.
     if not hdv.tobytes().startswith(sketch):
@@ -125,8 +145,7 @@ async def _restore(session: ArchiveSession, objects: Objects, rows: list[Fetched
     async with session.transaction() as connection:
         async for _ in stage_fetched(connection, objects.attempt, iter(rows)):
             pass
-        query: LiteralString = "select cardinality(mnemo.restore_memories('cold', 'restored'))"
-        row = await (await connection.execute(query)).fetchone()
+        row = await (await connection.execute(_TO_COLD)).fetchone()
     assert row is not None
     return int(row[0])
 

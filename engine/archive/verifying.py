@@ -6,14 +6,11 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, LiteralString
-
-import numpy as np
-from numpy.typing import NDArray
+from uuid import UUID
 
 from engine.archive.comparing import Discrepancy, Progress, compare_copies, is_referenced
-from engine.archive.copying import database_bits
-from engine.archive.copyset import ObjectRef, fetch
-from engine.archive.format import Layout, read_manifest
+from engine.archive.copyset import fetch
+from engine.archive.format import Layout, Manifest, ObjectRef, read_manifest
 from engine.archive.session import ArchiveSession
 from engine.archive.staging import rows_of, stage_fetched
 from engine.archive.whole import Objects, Whole, objects_of
@@ -29,8 +26,10 @@ _REFERENCED: LiteralString = (
     " join mnemo.object o on o.key = r.key left join mnemo.copy c on c.attempt = o.attempt order by o.key"
 )
 _FACTS: LiteralString = (
-    "select hdv_start, block_rows, block_checksums, row_group_rows, row_group_offsets, row_group_lengths,"
-    " row_group_checksums, footer from mnemo.archive where attempt = %s"
+    "select r.archived_at, mnemo.bits(), h.bytes, o.bytes, r.footer, r.hdv_start, r.block_rows,"
+    " r.block_checksums, r.row_group_rows, r.row_group_offsets, r.row_group_lengths, r.row_group_checksums"
+    " from mnemo.archive r join mnemo.object h on h.key = r.hdv_key join mnemo.object o on o.key = r.rows_key"
+    " where r.attempt = %s"
 )
 
 
@@ -60,10 +59,9 @@ async def verify(
         return
     # Of these it is said already that they cannot be read.
     bad = {each.subject for each in found if each.size is None}
-    bits = await database_bits(session)
     segments = await _archived_segments(session)
     for done, segment in enumerate(segments, 1):
-        for each in await _segment(session, segment, bits, bad):
+        for each in await _segment(session, segment, bad):
             yield each
         look("archived segments", done, len(segments))
     for each in await compare_copies(session, bad, look):
@@ -162,64 +160,84 @@ async def _archived_segments(session: ArchiveSession) -> list[int]:
         return [row[0] for row in await (await connection.execute(query)).fetchall()]
 
 
-async def _segment(session: ArchiveSession, segment: int, bits: int, bad: set[str]) -> list[Discrepancy]:
+async def _segment(session: ArchiveSession, segment: int, bad: set[str]) -> list[Discrepancy]:
     try:
         objects = await objects_of(session, segment)
     except UnknownName:
         return []
     if {objects.hdv_key, objects.rows_key} & bad:
         return []
-    problems = await _problems(session, objects, bits, bad)
+    problems = await _problems(session, objects, bad)
     # Replaced by a compaction or a restore meanwhile, it is no longer what was read.
     if not problems or not await is_referenced(session, objects.hdv_key):
         return []
     return [Discrepancy(subject, problem, segment=segment) for subject, problem in problems]
 
 
-async def _problems(
-    session: ArchiveSession, objects: Objects, bits: int, bad: set[str]
-) -> list[tuple[str, str]]:
+async def described(session: ArchiveSession, objects: Objects) -> tuple[Manifest, bytes] | None:
+    """Return what the manifest of a segment should say, by the database, and the footer of its rows.parquet.
+
+    None where the segment is no longer archived there.
+    """
+    async with session.transaction(snapshot=True) as connection:
+        row = await (await connection.execute(_FACTS, (objects.attempt,))).fetchone()
+    if row is None:
+        return None
+    created, bits, hdv_bytes, table_bytes, footer, *layout = row
+    facts: list[Any] = [tuple(value) if isinstance(value, list) else value for value in layout]
+    manifest = Manifest(
+        UUID(objects.hdv_key.partition("/")[0]),
+        created,
+        bits,
+        objects.rows,
+        ObjectRef(objects.hdv_key, hdv_bytes, objects.hdv_sha256),
+        ObjectRef(objects.rows_key, table_bytes, objects.rows_sha256),
+        Layout(*facts),
+        objects.collections,
+    )
+    return manifest, footer
+
+
+async def _problems(session: ArchiveSession, objects: Objects, bad: set[str]) -> list[tuple[str, str]]:
+    known = await described(session, objects)
+    if known is None:
+        return []
+    manifest, footer = known
     with tempfile.TemporaryDirectory(prefix="mnemo-verify-") as name:
-        hdv, table = Path(name, "hdv.npy"), Path(name, "rows.parquet")
+        whole = Whole(objects, manifest, Path(name, "hdv.npy"), Path(name, "rows.parquet"))
         try:
-            readable = objects.manifest_key not in bad
-            manifest = await session.store.get(objects.manifest_key) if readable else None
-            await fetch(session.store, ObjectRef(objects.hdv_key, 0, objects.hdv_sha256), hdv)
-            await fetch(session.store, ObjectRef(objects.rows_key, 0, objects.rows_sha256), table)
-            whole = await asyncio.to_thread(Whole, objects, hdv, table, bits)
+            problems = []
+            if objects.manifest_key not in bad:
+                data = await session.store.get(objects.manifest_key)
+                problems = [(objects.manifest_key, each) for each in _of_manifest(data, objects, manifest)]
+            for ref, path in ((manifest.hdv, whole.hdv), (manifest.table, whole.table)):
+                await fetch(session.store, ref, path)
+            problems += await asyncio.to_thread(_checksums, whole, footer)
+            async with session.transaction() as connection:
+                async for _ in stage_fetched(connection, objects.attempt, rows_of(whole)):
+                    pass
+                query: LiteralString = "select row_number, id, problem from mnemo.wrong_rows(%s)"
+                wrong = await (await connection.execute(query, (objects.segment,))).fetchall()
         except (ObjectCorrupted, ObjectMissing) as error:
             return [(f"segment {objects.segment}", str(error))]
-        async with session.transaction() as connection:
-            row = await (await connection.execute(_FACTS, (objects.attempt,))).fetchone()
-            if row is None:
-                return []
-            facts: list[Any] = [tuple(value) if isinstance(value, list) else value for value in row[:-1]]
-            layout = Layout(*facts)
-            problems = await asyncio.to_thread(_checksums, objects, layout, whole.hdv, table, row[-1])
-            if manifest is not None:
-                said = _of_manifest(manifest, objects, bits, layout)
-                problems += [(objects.manifest_key, problem) for problem in said]
-            async for _ in stage_fetched(connection, objects.attempt, rows_of(whole)):
-                pass
-            query: LiteralString = "select row_number, id, problem from mnemo.wrong_rows(%s)"
-            wrong = await (await connection.execute(query, (objects.segment,))).fetchall()
-        place = f"segment {objects.segment}"
-        return problems + [(place, f"row {number}: memory {i} {problem}") for number, i, problem in wrong]
+    place = f"segment {objects.segment}"
+    return problems + [(place, f"row {number}: memory {i} {problem}") for number, i, problem in wrong]
 
 
-def _checksums(
-    objects: Objects, layout: Layout, hdv: NDArray[np.uint8], table: Path, footer: bytes
-) -> list[tuple[str, str]]:
-    problems, step = [], layout.block_rows
-    blocks = [_short(hdv[begin : begin + step].tobytes()) for begin in range(0, len(hdv), step)]
+def _checksums(whole: Whole, footer: bytes) -> list[tuple[str, str]]:
+    problems, objects, layout = [], whole.objects, whole.manifest.layout
+    size = layout.block_rows * whole.manifest.bits // 8
+    with whole.hdv.open("rb") as content:
+        content.seek(layout.hdv_start)
+        blocks = [_short(block) for block in iter(lambda: content.read(size), b"")]
     if b"".join(blocks) != layout.block_checksums:
         problems.append((objects.hdv_key, "differs from the checksums of its blocks in the database"))
-    with table.open("rb") as content:
+    with whole.table.open("rb") as content:
         groups = []
         for offset, length in zip(layout.row_group_offsets, layout.row_group_lengths, strict=True):
             content.seek(offset)
             groups.append(_short(content.read(length)))
-        content.seek(-min(len(footer), table.stat().st_size), 2)
+        content.seek(-min(len(footer), whole.table.stat().st_size), 2)
         tail = content.read()
     if b"".join(groups) != layout.row_group_checksums:
         problems.append((objects.rows_key, "differs from the checksums of its row groups in the database"))
@@ -228,26 +246,17 @@ def _checksums(
     return problems
 
 
-def _of_manifest(data: bytes, objects: Objects, bits: int, layout: Layout) -> list[str]:
+def _of_manifest(data: bytes, objects: Objects, known: Manifest) -> list[str]:
     """What a manifest says otherwise than the database."""
     try:
-        manifest = read_manifest(objects.manifest_key, data)
+        said = read_manifest(objects.manifest_key, data)
     except MnemoError as error:
         return [str(error)]
-    hdv, table = manifest.hdv, manifest.table
-    compared = (
-        ("rows", manifest.rows, objects.rows),
-        ("bits", manifest.bits, bits),
-        ("hdv.npy", (hdv.key, hdv.sha256), (objects.hdv_key, objects.hdv_sha256)),
-        (
-            "rows.parquet",
-            (table.key, table.sha256),
-            (objects.rows_key, objects.rows_sha256),
-        ),
-        ("layout", manifest.layout, layout),
-        ("collections", dict(manifest.collections), objects.collections),
-    )
-    return [f"says {a!r} of {name}, where the database has {b!r}" for name, a, b in compared if a != b]
+    return [
+        f"says {getattr(said, name)!r} of {name}, where the database has {getattr(known, name)!r}"
+        for name in ("database", "bits", "rows", "hdv", "table", "layout", "collections")
+        if getattr(said, name) != getattr(known, name)
+    ]
 
 
 def _short(data: bytes) -> bytes:

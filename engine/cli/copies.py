@@ -20,7 +20,7 @@ def restore_from_copies(
 ) -> None:
     """Bring back what the database lacks from copies, and say what came back; exit with 1 where any stay out.
 
-    `tier`: that tier alone. `database`, at `url` or in the configured store: those of a database that is lost.
+    `tier`: that tier alone. `database`, at `url` or in the configured store: of a database that is lost.
     """
     try:
         name = None if database is None else UUID(database)

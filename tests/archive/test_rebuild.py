@@ -1,18 +1,25 @@
 """Memories back from copies: a damaged tier, a lost database, and what must not come back."""
 
+import asyncio
 import contextlib
+import functools
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import click
 import psycopg
 import pytest
 
 from engine.archive.copying import merge_step
+from engine.archive.exporting import export_step
 from engine.archive.rebuilding import rebuild
+from engine.cli.copies import restore_from_copies
 from engine.errors import ArchiveConflict, InstallationMismatch, InvalidArgument
 from tests.archive.copies import copy_all, memories, session_on
-from tests.archive.invariants import check
+from tests.archive.invariants import check, everything
 from tests.conftest import DatabaseFactory
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -191,3 +198,52 @@ async def test_rebuilding_goes_on_where_it_was_interrupted(
         await rebuild(session)
         assert memories(connection) == before
         await check(connection, session.store)
+
+
+async def test_a_lost_database_comes_back_with_what_was_archived(
+    database_factory: DatabaseFactory, dsn: str, connection: Connection, tmp_path: Path
+) -> None:
+    connection.execute("select mnemo.remember('before the policy', key => 'early', tier => 'cold')")
+    fill(connection)
+    async with session_on(dsn, tmp_path) as session:
+        # Archived before it was copied: the objects of the segment alone have it.
+        assert await export_step(session, 2) is not None
+        await copy_all(session)
+        changed, gone = ids(connection, "^cold4$"), ids(connection, "^cold5$")
+        connection.execute("select mnemo.set_attributes(%s, '{\"later\": 1.50}')", changed)
+        connection.execute("select mnemo.forget(%s)", gone)
+        connection.execute("select mnemo.remember('cold tea, again', key => 'cold6', tier => 'cold')")
+        await copy_all(session)
+        before = await everything(connection, session.store)
+        name, url = session.database, session.store.url
+    assert {found.place for found in before.values()} == {"hot", "warm", "cold", "archive"}
+    fresh = database_factory(1024, 256)
+    async with session_on(fresh, tmp_path / "elsewhere") as session:
+        with psycopg.connect(fresh, autocommit=True) as other:
+            done = await rebuild(session, url=url, database=name)
+            assert done.left_out == []
+            after = await check(other, session.store)
+            tiers = {i: "cold" if found.place == "archive" else found.place for i, found in before.items()}
+            assert {i: found.place for i, found in after.items()} == tiers
+            assert {i: replace(found, place="") for i, found in after.items()} == {
+                i: replace(found, place="") for i, found in before.items()
+            }
+            assert gone[0] not in after
+            assert (await rebuild(session, url=url, database=name)).memories == 0
+
+
+async def test_the_command_brings_back_what_is_lost(
+    dsn: str, connection: Connection, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(connection)
+    async with session_on(dsn, tmp_path) as session:
+        await copy_all(session)
+        settings = session.settings
+    before = memories(connection)
+    connection.execute("truncate mnemo.memory_warm")
+    restore = functools.partial(restore_from_copies, settings, tier="warm", url=None, database=None)
+    await asyncio.to_thread(restore, json=True)
+    assert json.loads(capsys.readouterr().out)["restored"] == {"warm": 17}
+    assert memories(connection) == before
+    with pytest.raises(click.BadParameter, match="'x'"):
+        restore_from_copies(settings, tier=None, url=None, database="x", json=False)

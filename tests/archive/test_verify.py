@@ -101,8 +101,15 @@ async def test_what_is_whole_is_found_whole(dsn: str, connection: Connection, tm
         assert await problems(session, quick=True) == []
 
 
-@pytest.mark.parametrize("damage", [flip, truncate, Path.unlink], ids=["flipped", "truncated", "missing"])
-@pytest.mark.parametrize("what", KEYS)
+DAMAGES = [
+    *((what, flip) for what in KEYS),
+    ("segment hdv", Path.unlink),
+    ("segment rows", truncate),
+    ("copy rows", Path.unlink),
+]
+
+
+@pytest.mark.parametrize(("what", "damage"), DAMAGES, ids=[f"{w} {d.__name__}" for w, d in DAMAGES])
 async def test_h14_a_damaged_object_is_named_and_recovered(
     dsn: str, connection: Connection, tmp_path: Path, what: str, damage: Callable[[Path], None]
 ) -> None:

@@ -1,0 +1,195 @@
+"""Copies on a store that fails at every operation in turn: nothing is lost, and nothing is left for good."""
+
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from engine.archive.copying import copy_step, merge_step
+from engine.archive.objects import Conditions, ObjectInfo, ObjectStore
+from engine.archive.session import ArchiveSession
+from engine.errors import ArchiveConflict, MnemoError, ObjectCorrupted, StoreUnavailable
+from tests.archive.copies import copy_all, memories, session_on
+from tests.archive.invariants import check
+from tests.archive.test_copies import expect_copied, remember
+from tests.conftest import DatabaseFactory
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+_RELEASED = "update mnemo.copy_attempt set lease_until = clock_timestamp()"
+
+
+@pytest.fixture
+def dsn(database_factory: DatabaseFactory) -> str:
+    """A database of narrow hypervectors."""
+    return database_factory(1024, 256)
+
+
+class Failing:
+    """An object store whose n-th operation fails, before or after it took effect; n counts from 0."""
+
+    def __init__(self, store: ObjectStore, fails_at: int, after: bool) -> None:
+        self._store, self._left, self._after = store, fails_at, after
+
+    @property
+    def failed(self) -> bool:
+        """Whether it came to that operation."""
+        return self._left < 0
+
+    @property
+    def requests(self) -> int:
+        return self._store.requests
+
+    @property
+    def bytes_read(self) -> int:
+        return self._store.bytes_read
+
+    @property
+    def url(self) -> str:
+        return self._store.url
+
+    def _fail(self, now: bool) -> None:
+        if now == self._after:
+            return
+        self._left -= 1
+        if self._left == -1:
+            raise StoreUnavailable("the store fails")
+
+    async def put(self, key: str, source: bytes | Path, sha256: bytes) -> None:
+        self._fail(True)
+        await self._store.put(key, source, sha256)
+        self._fail(False)
+
+    async def get(self, key: str) -> bytes:
+        self._fail(True)
+        return await self._store.get(key)
+
+    async def read(self, key: str, start: int, length: int) -> bytes:
+        return await self._store.read(key, start, length)
+
+    async def download(self, key: str, target: Path) -> bytes:
+        self._fail(True)
+        return await self._store.download(key, target)
+
+    async def digest(self, key: str) -> bytes:
+        self._fail(True)
+        return await self._store.digest(key)
+
+    async def head(self, key: str) -> ObjectInfo | None:
+        self._fail(True)
+        return await self._store.head(key)
+
+    def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+        return self._store.list(prefix)
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        await self._store.delete(keys)
+
+    async def swap(self, key: str, data: bytes, expected: bytes | None) -> bool:
+        return await self._store.swap(key, data, expected)
+
+    async def probe(self) -> Conditions:
+        return await self._store.probe()
+
+    async def clean(self) -> int:
+        return await self._store.clean()
+
+    async def close(self) -> None:
+        pass
+
+
+def failing(session: ArchiveSession, at: int, after: bool) -> tuple[ArchiveSession, Failing]:
+    """A session on the same store, which fails."""
+    store = Failing(session.store, at, after)
+    return ArchiveSession(session.pool, store, session.settings, "unlucky", session.database), store
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_x6_a_store_that_fails_at_any_operation_loses_no_copy(
+    dsn: str, connection: Connection, tmp_path: Path, after: bool
+) -> None:
+    connection.execute("select mnemo.configure('{\"copy_sets_most\": 1000}')")
+    connection.execute("select mnemo.add_copy_policy('copies')")
+    async with session_on(dsn, tmp_path) as session:
+        await copy_all(session)
+        for at in range(30):
+            remember(connection, [str(at), "again"], f"turn {at}")
+            unlucky, store = failing(session, at, after)
+            try:
+                await copy_all(unlucky)
+            except StoreUnavailable:
+                connection.execute(_RELEASED)
+                assert connection.execute("select pending from mnemo.copy_status").fetchone() == (2,)
+                await copy_all(session)
+            await expect_copied(connection, session.store)
+            if not store.failed:
+                break
+        else:
+            pytest.fail("it never got through")
+        for at in range(60):
+            unlucky, store = failing(session, at, after)
+            try:
+                await merge_step(unlucky, everything=True)
+            except StoreUnavailable:
+                connection.execute(_RELEASED)
+                await expect_copied(connection, session.store)
+            if not store.failed:
+                break
+        else:
+            pytest.fail("it never got through")
+        assert connection.execute("select count(*) from mnemo.copy").fetchone() == (1,)
+        await expect_copied(connection, session.store)
+        await check(connection, session.store)
+
+
+async def test_what_arrives_otherwise_than_it_was_sent_is_written_anew(
+    dsn: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection.execute("select mnemo.add_copy_policy('copies')")
+    remember(connection, ["a", "b"])
+    async with session_on(dsn, tmp_path) as session:
+        put = type(session.store).put
+
+        async def flipping(store: Any, key: str, source: bytes | Path, sha256: bytes) -> None:
+            await put(store, key, source, sha256)
+            if key.endswith(".parquet"):
+                path = tmp_path / "objects" / key
+                path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(type(session.store), "put", flipping)
+            with pytest.raises((ObjectCorrupted, ArchiveConflict)):
+                await copy_all(session)
+        connection.execute(_RELEASED)
+        await copy_all(session)
+        await expect_copied(connection, session.store)
+        await check(connection, session.store)
+        assert len(memories(connection)) == 2
+
+
+async def test_who_lost_an_attempt_without_knowing_changes_nothing(
+    dsn: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection.execute("select mnemo.add_copy_policy('copies')")
+    async with session_on(dsn, tmp_path) as session, session_on(dsn, tmp_path, "other") as other:
+        await copy_all(session)
+        remember(connection, ["a"])
+        put = type(session.store).put
+        overtaken = False
+
+        async def slowly(store: Any, key: str, source: bytes | Path, sha256: bytes) -> None:
+            nonlocal overtaken
+            if store is session.store and not overtaken:
+                overtaken = True
+                connection.execute(_RELEASED)
+                remember(connection, ["a"], "rewritten")
+                await copy_all(other)
+            await put(store, key, source, sha256)
+
+        monkeypatch.setattr(type(session.store), "put", slowly)
+        with pytest.raises(MnemoError, match="no longer under way"):
+            await copy_step(session)
+        await copy_all(session)
+        await expect_copied(connection, session.store)
+        assert connection.execute("select pending from mnemo.copy_status").fetchone() == (0,)
