@@ -27,6 +27,8 @@ from engine.schema.parameters import ARCHIVE_BITS
 
 T = TypeVar("T")
 
+Numbers = NDArray[np.int64]
+
 _log = logging.getLogger(__name__)
 # Segments whose facts are kept; of 100,000 rows they take some 100 kB each.
 _MOST_SEGMENTS = 1000
@@ -35,8 +37,9 @@ _EXACT = 10
 _UNREADABLE = (StoreUnavailable, StoreRefused, ObjectMissing, ObjectCorrupted, TimeoutError)
 
 _CANDIDATES = (
-    "select segment, row_number, distance from mnemo.archive_candidates(%s, k => %s, collection => %s::text,"
-    " context => %s::text, filter => %s, exact => %s, candidates => %s)"
+    "select c.segment, c.row_number, c.distance, a.attempt from mnemo.archive_candidates(%s, k => %s,"
+    " collection => %s::text, context => %s::text, filter => %s, exact => %s, candidates => %s) as c"
+    " join mnemo.archive as a on a.segment = c.segment"
 )
 _ATTEMPTS = "select segment, attempt from mnemo.archive where segment = any (%s)"
 _FACTS = (
@@ -44,9 +47,11 @@ _FACTS = (
     " row_group_rows, row_group_offsets, row_group_lengths, row_group_checksums, footer"
     " from mnemo.archive where attempt = any (%s)"
 )
+# Thousands of them: as bytes they come several times faster than as rows.
 _ROWS = (
-    "select segment, row_number, memory_id from mnemo.archived_rows(%s::integer[], %s::integer[],"
-    " %s::integer[], collection => %s::text, context => %s::text, filter => %s)"
+    "select r.segment, string_agg(int4send(r.row_number), '') from mnemo.archived_rows(%s::integer[],"
+    " %s::integer[], %s::integer[], collection => %s::text, context => %s::text, filter => %s) as r"
+    " group by r.segment"
 )
 
 
@@ -123,10 +128,11 @@ class ArchiveReader:
             _CANDIDATES,
             (PackedBits.of(sought.hdv), sought.k, *filtering, sought.exact, min(width, 100_000)),
         )
-        candidates = [Candidate(*row) for row in await cursor.fetchall()]
-        if not candidates:
+        rows = await cursor.fetchall()
+        if not rows:
             return found
-        segments = await self._facts(connection, {one.segment for one in candidates})
+        candidates = [Candidate(*row[:3]) for row in rows]
+        segments = await self._facts(connection, {row[0]: row[3] for row in rows})
         ranges = plan_reads(
             candidates,
             {number: segment.block_rows for number, segment in segments.items()},
@@ -140,17 +146,18 @@ class ArchiveReader:
             self._read({one: segments[one.segment] for one in ranges}, limit, found.failed)
         )
         try:
-            owners = await self._owners(connection, ranges, segments, filtering)
+            matching = await self._matching(connection, ranges, segments, filtering)
             read = await reading
         finally:
             reading.cancel()
-        nearest = _nearest(sought, segments, read, owners)
+        nearest = await asyncio.to_thread(_nearest, sought, segments, read, matching)
         await self._add_rows(found, nearest, segments, sought.embeddings, limit)
         return found
 
     async def read(self, connection: AsyncConnection[Any], places: Mapping[UUID, tuple[int, int]]) -> Fetched:
         """Return memories by id, each given as (segment, row); raise what keeps one from being read."""
-        segments = await self._facts(connection, {segment for segment, _ in places.values()})
+        cursor = await connection.execute(_ATTEMPTS, ([segment for segment, _ in places.values()],))
+        segments = await self._facts(connection, dict(await cursor.fetchall()))
         fetcher = await self._fetcher()
         by_segment: dict[int, dict[int, UUID]] = {}
         for memory_id, (number, row) in places.items():
@@ -184,9 +191,10 @@ class ArchiveReader:
                 self._store = await self._opened.enter_async_context(open_objects(self._settings))
         return Fetcher(self._store, shared_cache(self._settings.archive.cache_mb), self._bits)
 
-    async def _facts(self, connection: AsyncConnection[Any], numbers: set[int]) -> dict[int, Segment]:
-        cursor = await connection.execute(_ATTEMPTS, (list(numbers),))
-        attempts: dict[int, UUID] = dict(await cursor.fetchall())
+    async def _facts(
+        self, connection: AsyncConnection[Any], attempts: Mapping[int, UUID]
+    ) -> dict[int, Segment]:
+        """Return what is known of segments, each given with its attempt: with that it never changes."""
         unknown = [attempt for attempt in attempts.values() if attempt not in self._segments]
         if unknown:
             async with connection.cursor(binary=True, row_factory=class_row(Segment)) as reading:
@@ -228,69 +236,71 @@ class ArchiveReader:
 
         await asyncio.gather(*[one(number, piece) for number, piece in work])
 
-    async def _owners(
+    async def _matching(
         self,
         connection: AsyncConnection[Any],
         ranges: Sequence[BlockRange],
         segments: Mapping[int, Segment],
         filtering: tuple[str, str | None, Jsonb],
-    ) -> dict[tuple[int, int], UUID]:
-        """Return which rows of the ranges are memories of this tenant that match."""
+    ) -> dict[int, Numbers]:
+        """Return which rows of the ranges are memories of this tenant that match, by segment."""
         firsts = [one.first * segments[one.segment].block_rows for one in ranges]
         lasts = [(one.last + 1) * segments[one.segment].block_rows - 1 for one in ranges]
         cursor = connection.cursor(binary=True)
         await cursor.execute(_ROWS, ([one.segment for one in ranges], firsts, lasts, *filtering))
-        return {(segment, row): memory_id for segment, row, memory_id in await cursor.fetchall()}
+        return {
+            segment: np.frombuffer(numbers, ">i4").astype(np.int64)
+            for segment, numbers in await cursor.fetchall()
+        }
 
     async def _add_rows(
         self,
         found: Fetched,
-        nearest: Mapping[UUID, tuple[int, int, NDArray[np.uint8]]],
+        nearest: Mapping[int, Mapping[int, NDArray[np.uint8]]],
         segments: Mapping[int, Segment],
         embeddings: bool,
         limit: float,
     ) -> None:
-        by_segment: dict[int, dict[int, UUID]] = {}
-        for memory_id, (number, row, _) in nearest.items():
-            by_segment.setdefault(number, {})[row] = memory_id
-
-        async def one(number: int, rows: dict[int, UUID]) -> None:
+        async def one(number: int, hdvs: Mapping[int, NDArray[np.uint8]]) -> None:
             fetcher = await self._fetcher()
-            contents = await fetcher.rows(segments[number], rows, embeddings=embeddings)
-            for row, memory_id in rows.items():
-                _check_id(segments[number], row, memory_id, contents[row])
-                found.hdvs[memory_id], found.rows[memory_id] = nearest[memory_id][2], contents[row]
+            contents = await fetcher.rows(segments[number], hdvs, embeddings=embeddings)
+            for row, content in contents.items():
+                found.hdvs[content.memory_id], found.rows[content.memory_id] = hdvs[row], content
 
-        await self._within(
-            limit, [(number, one(number, rows)) for number, rows in by_segment.items()], found.failed
-        )
+        await self._within(limit, [(number, one(number, of)) for number, of in nearest.items()], found.failed)
 
 
 def _nearest(
     sought: Sought,
     segments: Mapping[int, Segment],
     read: Mapping[BlockRange, NDArray[np.uint8]],
-    owners: Mapping[tuple[int, int], UUID],
-) -> dict[UUID, tuple[int, int, NDArray[np.uint8]]]:
-    """Return the memories nearest by exact distance: by id segment, row and hypervector."""
-    by_segment: dict[int, list[int]] = {}
-    for number, row in owners:
-        by_segment.setdefault(number, []).append(row)
-    scored: list[tuple[int, UUID, tuple[int, int, NDArray[np.uint8]]]] = []
+    matching: Mapping[int, Numbers],
+) -> dict[int, dict[int, NDArray[np.uint8]]]:
+    """Return hypervectors by segment and row: the `keep` nearest by exact distance, and some that tie."""
+    query = sought.hdv.view(np.uint64)
+    parts: list[tuple[BlockRange, int, Numbers]] = []
+    distances = []
     for wanted, hdvs in read.items():
         first = wanted.first * segments[wanted.segment].block_rows
-        rows = np.array(by_segment.get(wanted.segment, ()), np.int64)
-        rows = rows[(rows >= first) & (rows < first + len(hdvs))]
-        if not len(rows):
-            continue
-        chosen = hdvs[rows - first]
-        distances = np.bitwise_count(chosen ^ sought.hdv).sum(axis=1, dtype=np.int64)
-        last = min(sought.keep, len(rows)) - 1
-        for i in np.flatnonzero(distances <= np.partition(distances, last)[last]).tolist():
-            place = (wanted.segment, int(rows[i]))
-            scored.append((int(distances[i]), owners[place], (*place, chosen[i])))
-    scored.sort(key=lambda one: one[:2])
-    return {memory_id: place for _, memory_id, place in scored[: sought.keep]}
+        rows = matching.get(wanted.segment, np.empty(0, np.int64)) - first
+        rows = rows[(rows >= 0) & (rows < len(hdvs))]
+        different = np.bitwise_count(hdvs.view(np.uint64) ^ query).sum(axis=1, dtype=np.int64)
+        distances.append(different[rows])
+        parts.append((wanted, first, rows))
+    every = np.concatenate([np.empty(0, np.int64), *distances])
+    if not len(every):
+        return {}
+    last = min(sought.keep, len(every)) - 1
+    nearest = np.count_nonzero(every <= np.partition(every, last)[last])
+    ends = np.cumsum([len(rows) for _, _, rows in parts])
+    found: dict[int, dict[int, NDArray[np.uint8]]] = {}
+    # Which of those that tie comes in is for the database to say; of thousands alike some are enough.
+    for place in np.argsort(every, kind="stable")[: min(nearest, 2 * sought.keep)].tolist():
+        part = int(np.searchsorted(ends, place, "right"))
+        wanted, first, rows = parts[part]
+        row = int(rows[place - ends[part]])
+        found.setdefault(wanted.segment, {})[first + row] = read[wanted][row]
+    return found
 
 
 def _check_id(segment: Segment, row: int, memory_id: UUID, content: ObjectRow) -> None:

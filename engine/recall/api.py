@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, IsolationLevel
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
@@ -236,10 +236,16 @@ class ReadingApi:
 @asynccontextmanager
 async def _snapshot(connection: AsyncConnection[Any], *, read_only: bool) -> AsyncIterator[None]:
     """Open a transaction all of whose statements read the same."""
-    async with connection.transaction():
-        access = "read only" if read_only else "read write"
-        await connection.execute(f"set transaction isolation level repeatable read, {access}".encode())
-        yield
+    # With BEGIN, not by a statement of their own.
+    await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+    await connection.set_read_only(read_only or None)
+    try:
+        async with connection.transaction():
+            yield
+    finally:
+        if not connection.closed:
+            await connection.set_isolation_level(None)
+            await connection.set_read_only(None)
 
 
 async def _rows(connection: AsyncConnection[Any], query: str, *parameters: Any) -> list[dict[str, Any]]:
