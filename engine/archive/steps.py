@@ -3,7 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from engine.archive.collecting import gc_step
+from engine.archive.compacting import compact_step
+from engine.archive.copying import copy_step
 from engine.archive.exporting import export_step
+from engine.archive.restoring import restore_step
 from engine.archive.session import ArchiveSession
 
 _DAY_SECONDS = 86_400.0
@@ -22,4 +26,11 @@ async def _export(session: ArchiveSession) -> bool:
     return await export_step(session) is not None
 
 
-STEPS: Sequence[Step] = (Step("export", _export),)
+# What would be lost comes first, what somebody waits for next.
+STEPS: Sequence[Step] = (
+    Step("copy", copy_step),
+    Step("restore", restore_step),
+    Step("export", _export),
+    Step("compact", compact_step),
+    Step("gc", gc_step, _DAY_SECONDS),
+)

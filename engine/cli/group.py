@@ -25,8 +25,11 @@ SUMMARIES = {
     "cost": "Show what the memories cost a month.",
     "worker": "Run the jobs until stopped.",
     "consolidate": "Move memories to the tiers that the policies say, now.",
+    "archive": "Keep cold memories in an object store.",
+    "restore": "Bring memories back from the object store.",
     "jobs": "Show the jobs that mnemo worker runs, or act on one.",
     "events": "Show the event bus, or try dead letters again.",
+    "verify": "Compare everything: the database with itself, with its objects, and with the copies.",
     "doctor": "Look for the traps of this field.",
 }
 

@@ -6,6 +6,8 @@ import socket
 
 import click
 
+from engine.archive import objects_url
+from engine.archive.service import ArchiveService
 from engine.cli.options import with_settings
 from engine.cli.session import kept_server
 from engine.config import Settings
@@ -21,13 +23,17 @@ from engine.worker import JobService, serve
 def command(settings: Settings, context: click.Context, once: bool) -> None:
     """Run the jobs until stopped.
 
-    SIGTERM or SIGINT lets the current step finish, cancels it after worker.grace_seconds, and exits with 0;
-    a second signal cancels at once. Any number of workers share the jobs. mnemo jobs shows them.
+    With an object store, and a policy that asks for it, also what is due in the archive. SIGTERM or SIGINT
+    lets the current step finish, cancels it after worker.grace_seconds, and exits with 0; a second signal
+    cancels at once. Any number of workers share the jobs. mnemo jobs shows them.
     """
     served = kept_server(settings)
     process = f"{socket.gethostname()} {os.getpid()}"
     names = [f"{process}/{place}" for place in range(1, settings.worker.concurrency + 1)]
+    services: list[JobService | ArchiveService]
     services = [JobService(served.dsn, settings, name, once=once) for name in names]
+    if objects_url(settings) is not None:
+        services.append(ArchiveService(served.dsn, settings, process, once=once))
     asyncio.run(serve(services, settings.worker.grace_seconds))
     if once and any(service.failed for service in services):
         context.exit(1)
