@@ -2,12 +2,15 @@
 
 import os
 import socket
+from collections.abc import Sequence
 
 from engine.archive.exporting import Archiving, Progress
+from engine.archive.restoring import archived_segments, ids_of_keys, restore_ids, restore_segment
 from engine.archive.running import run_archive
 from engine.archive.session import open_archive
 from engine.config import Settings
 from engine.database.pool import Pool
+from engine.memory import MemoryId, Tier
 
 __all__ = ["ArchiveApi", "Archiving", "Progress", "worker_name"]
 
@@ -36,6 +39,36 @@ class ArchiveApi:
         """
         async with open_archive(self._pool, self._settings, worker=worker_name()) as session:
             return await run_archive(session, segment, now=now, progress=progress)
+
+    async def restore(
+        self,
+        memory_ids: Sequence[MemoryId] = (),
+        *,
+        keys: Sequence[str] = (),
+        collection: str = "memories",
+        segments: Sequence[int] | None = (),
+        tier: Tier = "warm",
+        progress: Progress | None = None,
+    ) -> int:
+        """Bring memories back from the object store into a tier; return how many came.
+
+        Those of these ids and keys (of `collection`), of this tenant; memories in a tier already stay there.
+        And whole archived `segments`, of all tenants, None: all of them. Each is verified on the way, and as
+        it was archived, but for attributes changed since. `progress` as in `archive`.
+
+        Raises:
+            InvalidConfiguration: no object store is configured.
+            UnknownMemory, UnknownName: there is no such memory, or no such archived segment.
+            ObjectCorrupted, ObjectMissing: what cannot be read stays in the archive; it is named.
+            ArchiveConflict: it was encoded otherwise than its collection is now.
+            StoreUnavailable, StoreRefused, Conflict: as `archive`.
+        """
+        async with open_archive(self._pool, self._settings, worker=worker_name()) as session:
+            wanted = [*memory_ids, *await ids_of_keys(session, keys, collection)] if keys else [*memory_ids]
+            done = await restore_ids(session, wanted, tier, progress) if wanted else 0
+            for segment in await archived_segments(session) if segments is None else segments:
+                done += await restore_segment(session, segment, tier, progress)
+        return done
 
 
 def worker_name() -> str:

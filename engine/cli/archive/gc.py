@@ -1,0 +1,46 @@
+"""mnemo archive gc."""
+
+import dataclasses
+
+import click
+from rich.console import Console
+
+from engine.archive.api import worker_name
+from engine.archive.collecting import Garbage, garbage, gc_step
+from engine.archive.session import open_archive
+from engine.cli.options import with_settings
+from engine.cli.output import notify, print_json, print_table, size
+from engine.cli.session import with_mnemo
+from engine.config import Settings
+from engine.mnemo import Mnemo
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Delete nothing; show what would be, and why.")
+@click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
+@with_settings
+def command(settings: Settings, dry_run: bool, json: bool) -> None:
+    """Delete objects that are needed no more.
+
+    Those under the name of this database that nothing in it refers to and no copy of it holds, once they have
+    been so for archive_grace_days: as long as that, backups find what they refer to. Interrupted, the next
+    collection goes on.
+    """
+
+    async def work(mnemo: Mnemo) -> list[Garbage]:
+        async with open_archive(mnemo.pool, settings, worker=worker_name()) as session:
+            found = await garbage(session)
+            while not dry_run and await gc_step(session):
+                pass
+            return found
+
+    found = with_mnemo(settings, work)
+    total = sum(one.size or 0 for one in found)
+    if json:
+        print_json({"dry_run": dry_run, "objects": [dataclasses.asdict(one) for one in found]})
+        return
+    if dry_run and found:
+        columns = [("size", True), ("object", False), ("why", False)]
+        rows = [(size(one.size or 0), one.key, one.reason) for one in found]
+        print_table(Console(), columns, rows)
+    notify(f"{len(found):,} objects, {size(total)}, {'would be' if dry_run else 'were'} deleted")
