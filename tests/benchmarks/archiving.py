@@ -65,7 +65,7 @@ async def archiving(stage: Stage, corpus: Corpus, options: Options) -> list[Row]
         rows = await _one(stage, corpus, stored, queries, note, Path(folder) / "one", options)
         for segments in (10, 100):
             place = Path(folder) / str(segments)
-            part = stored[: options.scaled(50_000, 1_200)]
+            part = stored[: options.scaled(20_000, 1_200)]
             rows.append(await _many(stage, corpus, part, queries, segments, place))
     return rows
 
