@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
+import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,9 @@ from engine.archive.format import ObjectRef
 from engine.archive.session import ArchiveSession
 from engine.archive.versions import FORGOTTEN, FULL, OVERLAY, Versions, Winners
 from engine.database.pool import Connection
+from engine.errors import LeaseLost
+
+logger = logging.getLogger(__name__)
 
 _BATCH = 1000
 _BEGIN_COPY: LiteralString = "select number, attempt, merges from mnemo.begin_copy(%s)"
@@ -54,19 +58,20 @@ class Begun:
     merges: list[int]
 
 
+Work = Callable[[ArchiveSession, Attempt, Begun, Path], Awaitable[None]]
+
+
 async def copy_step(session: ArchiveSession) -> bool:
     """Copy the next queued memories to the store, or merge sets of copies; False: there was nothing to do.
 
-    What failed stays queued and is noted in mnemo.copy_status. Raises StoreUnavailable, StoreRefused,
-    ObjectCorrupted, ArchiveConflict, and LeaseLost where another worker went on with it.
+    What failed stays queued and is noted in mnemo.copy_status; what another worker went on with meanwhile is
+    left to that one. Raises StoreUnavailable, StoreRefused, ObjectCorrupted and ArchiveConflict.
     """
     if await queue_backlog(session):
         return True
     begun = await _begun(session, _BEGIN_COPY)
     if begun is not None:
-        async with under_way(session, begun.attempt) as attempt:
-            with tempfile.TemporaryDirectory(prefix="mnemo-copy-") as folder:
-                await _copy(session, attempt, begun, Path(folder))
+        await _work(session, begun, _copy)
         return True
     return await merge_step(session)
 
@@ -85,9 +90,7 @@ async def merge_step(session: ArchiveSession, *, everything: bool = False) -> bo
     begun = await _begun(session, _BEGIN_MERGE, everything)
     if begun is None:
         return False
-    async with under_way(session, begun.attempt) as attempt:
-        with tempfile.TemporaryDirectory(prefix="mnemo-merge-") as folder:
-            await _merge(session, attempt, begun, Path(folder))
+    await _work(session, begun, _merge)
     return True
 
 
@@ -100,6 +103,15 @@ async def database_bits(session: ArchiveSession) -> int:
 async def read_set(session: ArchiveSession, key: str) -> CopySet:
     """Read the manifest of a set; raises as `parse_manifest` does, and ObjectMissing."""
     return parse_manifest(key, await session.store.get(key))
+
+
+async def _work(session: ArchiveSession, begun: Begun, work: Work) -> None:
+    try:
+        async with under_way(session, begun.attempt) as attempt:
+            with tempfile.TemporaryDirectory(prefix="mnemo-copy-") as folder:
+                await work(session, attempt, begun, Path(folder))
+    except LeaseLost:
+        logger.info("the copies %d were finished by another worker", begun.number)
 
 
 async def _begun(session: ArchiveSession, query: LiteralString, *arguments: object) -> Begun | None:

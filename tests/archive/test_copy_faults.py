@@ -10,7 +10,7 @@ import pytest
 from engine.archive.copying import copy_step, merge_step
 from engine.archive.objects import Conditions, ObjectInfo, ObjectStore
 from engine.archive.session import ArchiveSession
-from engine.errors import ArchiveConflict, MnemoError, ObjectCorrupted, StoreUnavailable
+from engine.errors import ArchiveConflict, ObjectCorrupted, StoreUnavailable
 from tests.archive.copies import copy_all, memories, session_on
 from tests.archive.invariants import check
 from tests.archive.test_copies import expect_copied, remember
@@ -188,8 +188,7 @@ async def test_who_lost_an_attempt_without_knowing_changes_nothing(
             await put(store, key, source, sha256)
 
         monkeypatch.setattr(type(session.store), "put", slowly)
-        with pytest.raises(MnemoError, match="no longer under way"):
-            await copy_step(session)
+        assert await copy_step(session)
         await copy_all(session)
         await expect_copied(connection, session.store)
         assert connection.execute("select pending from mnemo.copy_status").fetchone() == (0,)
