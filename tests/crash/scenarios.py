@@ -102,6 +102,48 @@ FINISH_EXPORT = (
 )
 NOTED = (*STORE, BEGIN_EXPORT, NOTE_OBJECTS)
 ARCHIVED = (*NOTED, NOTE_STORED, FINISH_EXPORT)
+# What a client would read back from the objects of that export.
+ORIGINAL = (
+    "create table public.original as select (row_number() over (order by m.key))::integer - 1 as row_number,"
+    " m.id, m.occurred_at, m.content, m.attributes, m.embedding, m.encoded,"
+    " mnemo.content_hash(m) as hash, m.hdv"
+    " from mnemo.memory m join mnemo.export_sketches(2) e using (bucket, id) where m.segment = 2"
+)
+KEPT = (*NOTED, NOTE_STORED, ORIGINAL, FINISH_EXPORT)
+FETCH = (
+    "select mnemo.open_fetched(); insert into pg_temp.mnemo_fetched select r.attempt, o.row_number, o.id,"
+    " o.occurred_at, o.content, o.attributes, o.embedding, o.encoded, o.hash, o.hdv"
+    " from public.original o, mnemo.archive r{};"
+)
+DEAD = (
+    f"select mnemo.forget(({IDS.format('x3')})[1])",
+    "select mnemo.remember('again', mnemo.random_hypervector('a'), key => 'x4', tier => 'warm')",
+)
+REQUEST = (
+    "insert into mnemo.restore_request (bucket, id, tier, reason, requested_at)"
+    " select a.bucket, a.id, 'hot', 'accesses', mnemo.now() from mnemo.archived_memory a where key <= 'x2'"
+)
+BEGIN_RESTORE = "select from mnemo.begin_restore('me', 1000001)"
+BEGIN_COMPACTION = "select from mnemo.begin_compaction('me')"
+READ_DEAD = FETCH.format(" where o.row_number in (2, 3)")
+KEEP_REST = (
+    "select mnemo.open_kept(); insert into pg_temp.mnemo_kept select (row_number() over (order by"
+    " o.row_number))::integer - 1, r.attempt, o.row_number, o.id from public.original o, mnemo.archive r"
+    " where o.row_number not in (2, 3);"
+)
+EXCHANGE = (
+    "select mnemo.finish_compaction(public.attempt(), row(null, null, null, null, k[1], k[2], k[3], 128, 32,"
+    " '', 1024, '{0}', '{1}', '', '', '{}')::mnemo.archive) from public.keys() as k"
+)
+FINISH_COMPACTION = f"{READ_DEAD} {KEEP_REST} {EXCHANGE}"
+# Objects that were needed no more long ago.
+DROPPED = (
+    *NOTED,
+    "select mnemo.abandon_export(public.attempt())",
+    "update mnemo.object set changed_at = now() - interval '40 days'",
+    "create table public.name as select i.database from mnemo.identity i where i.is_current",
+)
+CLAIM = "select from public.name n, mnemo.claim_garbage(n.database, '{}', '{}')"
 # Copies, likewise.
 COPYING = (
     STORE[0],
@@ -238,6 +280,78 @@ SCENARIOS = {
         days=0,
         job="mnemo.fold_step",
         again=LOG,
+    ),
+    "attach a copy": Scenario(
+        ("archive.forked", "archive.attached"),
+        "select mnemo.attach_store('file:///objects')",
+        ARCHIVED,
+        days=0,
+    ),
+    "accept a token": Scenario(
+        ("archive.token_accepted",),
+        "select mnemo.accept_token(i.next_token) from mnemo.identity i where i.is_current",
+        STORE,
+        days=0,
+    ),
+    "claim restores": Scenario(
+        ("restore.claimed",), "select from mnemo.claim_restores()", (*KEPT, REQUEST), days=0
+    ),
+    "fail restores": Scenario(
+        ("restore.failed",),
+        f"select mnemo.fail_restores({IDS.format('x1|x2')}, 'dry')",
+        (*KEPT, REQUEST),
+        days=0,
+    ),
+    "restore memories": Scenario(
+        ("restore.checked", "archive.buried", "restore.recorded"),
+        FETCH.format(" where o.row_number < 3") + " select mnemo.restore_memories('hot', 'accesses')",
+        (*KEPT, REQUEST),
+    ),
+    "begin to restore a segment": Scenario(("restore.begun",), BEGIN_RESTORE, KEPT, days=0),
+    "give up restores": Scenario(
+        ("restore.abandoned",),
+        "select mnemo.abandon_restores()",
+        (*KEPT, BEGIN_RESTORE, "update mnemo.segment set lease_until = now() where attempt is not null"),
+        days=0,
+    ),
+    "restore a segment": Scenario(
+        (
+            *("restore.copied", "restore.indexed", "restore.writers_wait", "restore.recorded"),
+            *("restore.rows_deleted", "restore.attached"),
+        ),
+        FETCH.format("") + " select mnemo.finish_restore(public.attempt(), 'warm')",
+        (*KEPT, *DEAD, BEGIN_RESTORE),
+    ),
+    "begin a compaction": Scenario(("compact.begun",), BEGIN_COMPACTION, (*KEPT, *DEAD), days=0),
+    "compact": Scenario(
+        (
+            *("compact.copied", "compact.indexed", "compact.writers_wait", "compact.rows_deleted"),
+            "compact.attached",
+        ),
+        FINISH_COMPACTION,
+        (*KEPT, *DEAD, BEGIN_COMPACTION, NOTE_OBJECTS, NOTE_STORED),
+    ),
+    "give up objects": Scenario(
+        ("gc.abandoned",),
+        "select mnemo.abandon_objects()",
+        (
+            *NOTED,
+            "update mnemo.segment set state = 'sealed', attempt = null, lease_until = null where segment = 2",
+        ),
+        days=0,
+    ),
+    "claim garbage": Scenario(("gc.claimed",), CLAIM, DROPPED, days=0),
+    "forget objects": Scenario(
+        ("gc.forgotten",),
+        "select mnemo.forget_objects(array(select o.key from mnemo.object o))",
+        (*DROPPED, CLAIM),
+        days=0,
+    ),
+    "keep objects after all": Scenario(
+        ("gc.released",),
+        "select mnemo.release_garbage(array(select o.key from mnemo.object o))",
+        (*DROPPED, CLAIM),
+        days=0,
     ),
     "queue what is older": Scenario(
         ("copies.backlog_queued",), "select mnemo.queue_backlog()", COPYING, days=0
