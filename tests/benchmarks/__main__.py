@@ -18,6 +18,7 @@ from tests.benchmarks.counting import counting
 from tests.benchmarks.crossvalidate import crossvalidate
 from tests.benchmarks.curves import Curve
 from tests.benchmarks.data import Corpus, load
+from tests.benchmarks.durability import durability
 from tests.benchmarks.events import events
 from tests.benchmarks.evidence import evidence
 from tests.benchmarks.flat import Faiss, one_thread
@@ -35,7 +36,7 @@ from tests.benchmarks.writes import bulk, insert
 
 _INDEXED = {"index", "curves", "filters"}
 _STORED = {"bulk", "exact", "search", "insert", "algebra"} | _INDEXED
-_LOADED = {"ingest", "moves", "statistics", "archive", "sketches"} | _STORED
+_LOADED = {"ingest", "moves", "statistics", "copies", "archive", "sketches"} | _STORED
 _CONVERSED = {"evidence", "ablation", "crossvalidate"}
 # 50,000 less the queries and the rows kept back for inserting.
 _FEWEST_ROWS = 40_000
@@ -65,6 +66,8 @@ async def measure(
         rows += await moving(stage, corpus, options)
     if "month" in asked:
         rows += month(stage, options)
+    if "copies" in asked and corpus is not None:
+        rows += await durability(stage, corpus, options)
     if "archive" in asked and corpus is not None:
         rows += await archiving(stage, corpus, options)
     if "sketches" in asked and corpus is not None:

@@ -22,6 +22,7 @@ SECTIONS = (
     "events",
     "moves",
     "month",
+    "copies",
     "archive",
     "sketches",
     "composite",

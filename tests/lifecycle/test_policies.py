@@ -19,6 +19,7 @@ ADD: dict[str, LiteralString] = {
     "eviction": "add_eviction_policy('p', 'warm', 'cold', capacity_bytes => 1000000, rule => 'lfu')",
     "ttl": "add_ttl_policy('p', '90 days', tier => 'cold')",
     "archive": "add_archive_policy('p', '45 days')",
+    "copy": "add_copy_policy('p', '2 minutes')",
 }
 ALTER: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "tier": ({"after": "3 hours"}, {"after": "03:00:00"}),
@@ -26,6 +27,7 @@ ALTER: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "eviction": ({"rule": "fifo", "capacity_rows": 7}, {"rule": "fifo", "capacity_rows": 7}),
     "ttl": ({"tier": None, "enabled": False}, {"tier": None, "enabled": False}),
     "archive": ({"after": "1 day"}, {"after": "1 day"}),
+    "copy": ({"after": "1 hour", "enabled": False}, {"after": "01:00:00", "enabled": False}),
 }
 
 
