@@ -44,7 +44,7 @@ async def run_archive(
         while (report := await export_step(session, progress=progress)) is not None:
             done = done.plus(report)
     # Exports are among them: each step may have made work for another.
-    while [step.name for step in STEPS if not step.every_seconds and await step.work(session)]:
+    while [step.name for step in STEPS if step.in_runs and await step.work(session)]:
         pass
     return done
 

@@ -10,6 +10,8 @@ from engine.archive.exporting import export_step
 from engine.archive.restoring import restore_step
 from engine.archive.session import ArchiveSession
 
+# Nobody waits for these, and to find out whether there is anything to do is a scan.
+_SELDOM_SECONDS = 60.0
 _DAY_SECONDS = 86_400.0
 
 
@@ -20,6 +22,8 @@ class Step:
     name: str
     work: Callable[[ArchiveSession], Awaitable[bool]]
     every_seconds: float = 0.0
+    in_runs: bool = True
+    """Whether `mnemo archive run` does it, too."""
 
 
 async def _export(session: ArchiveSession) -> bool:
@@ -30,7 +34,7 @@ async def _export(session: ArchiveSession) -> bool:
 STEPS: Sequence[Step] = (
     Step("copy", copy_step),
     Step("restore", restore_step),
-    Step("export", _export),
-    Step("compact", compact_step),
-    Step("gc", gc_step, _DAY_SECONDS),
+    Step("export", _export, _SELDOM_SECONDS),
+    Step("compact", compact_step, _SELDOM_SECONDS),
+    Step("gc", gc_step, _DAY_SECONDS, in_runs=False),
 )
