@@ -48,6 +48,9 @@ _STAGED = {
 }  # fmt: skip
 _COPY = f"copy pg_temp.copy_staging ({', '.join(_STAGED)}) from stdin (format binary)"
 _KNOWN: LiteralString = "select c.manifest_key from mnemo.copy c order by c.number"
+_NEEDED: LiteralString = (
+    "select distinct r.key from mnemo.referenced_object r where r.key = any(%s) order by r.key"
+)
 _LOST: LiteralString = "select id, tier from mnemo.lost_copies(%s)"
 _COLLECTION: LiteralString = (
     "select to_jsonb(c) - 'name' - 'created_at' from mnemo.collection c where c.name = %s"
@@ -193,6 +196,10 @@ class _Rebuild:
             async for info in self._store.list(f"{database}/{kind}/"):
                 if info.key.endswith(".manifest.json"):
                     keys.append(info.key)
+        if database == self._session.database:
+            # What this database has given up stays given up, though it is in the store yet.
+            async with self._session.transaction(snapshot=True) as connection:
+                keys = [key for (key,) in await (await connection.execute(_NEEDED, (keys,))).fetchall()]
         if not keys:
             raise ArchiveConflict(f"{self._store.url} holds no copies of a database {database}")
         return await self._manifests(keys)

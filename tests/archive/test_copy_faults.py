@@ -6,15 +6,22 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from engine.archive.copying import copy_step, merge_step
 from engine.archive.objects import Conditions, ObjectInfo, ObjectStore
-from engine.archive.session import ArchiveSession
+from engine.archive.rebuilding import rebuild
+from engine.archive.session import ArchiveSession, open_archive
+from engine.archive.verifying import verify
+from engine.database.pool import make_pool
 from engine.errors import ArchiveConflict, ObjectCorrupted, StoreUnavailable
 from tests.archive.copies import copy_all, memories, session_on
 from tests.archive.invariants import check
 from tests.archive.test_copies import expect_copied, remember
 from tests.conftest import DatabaseFactory
+from tests.support.databases import Databases
+from tests.support.fault_proxy import Fault, FaultProxy
+from tests.support.object_servers import ObjectServer
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _RELEASED = "update mnemo.copy_attempt set lease_until = clock_timestamp()"
@@ -192,3 +199,72 @@ async def test_who_lost_an_attempt_without_knowing_changes_nothing(
         await copy_all(session)
         await expect_copied(connection, session.store)
         assert connection.execute("select pending from mnemo.copy_status").fetchone() == (0,)
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize("name", ["moto", "rclone"])
+async def test_copies_reach_s3_past_every_fault(
+    dsn: str, connection: Connection, request: pytest.FixtureRequest, s3_credentials: None, name: str
+) -> None:
+    server: ObjectServer = request.getfixturevalue(f"{name}_server")
+    faults: list[tuple[Fault, str]] = [
+        ("flipped_upload", "PUT"),
+        ("lost_reply", "PUT"),
+        ("duplicated", "PUT"),
+        ("slow_down", "GET"),
+        ("truncated", "GET"),
+        ("flipped", "GET"),
+    ]
+    with FaultProxy(server.endpoint_url) as proxy:
+        settings = server.behind(proxy.url).settings(f"s3://{server.new_bucket()}/a")
+        connection.execute("select mnemo.add_copy_policy('copies')")
+        async with make_pool(dsn, settings) as pool, open_archive(pool, settings, worker="s3") as session:
+            await copy_all(session)
+            for fault, method in faults:
+                remember(connection, [fault, "again"], fault)
+                proxy.fail(fault, times=3, method=method, containing="/copies/")
+                for _ in range(5):
+                    try:
+                        await copy_all(session)
+                        break
+                    except (StoreUnavailable, ObjectCorrupted, ArchiveConflict):
+                        connection.execute(_RELEASED)
+                await expect_copied(connection, session.store)
+            before = memories(connection)
+            connection.execute("truncate mnemo.memory_hot")
+            assert (await rebuild(session)).memories == len(before) == len(faults) + 1
+            assert memories(connection) == before
+            assert [found async for found in verify(session) if found.wrong] == []
+            await check(connection, session.store)
+
+
+async def test_a_copy_of_the_database_makes_the_copies_its_own(
+    databases: Databases, dsn: str, connection: Connection, tmp_path: Path
+) -> None:
+    connection.execute("select mnemo.add_copy_policy('copies')")
+    remember(connection, range(5))
+    async with session_on(dsn, tmp_path) as session:
+        await copy_all(session)
+        parent = session.database
+    connection.close()
+    clone = databases.create(str(conninfo_to_dict(dsn)["dbname"]))
+    try:
+        with psycopg.connect(databases.dsn(clone), autocommit=True) as other:
+            async with session_on(databases.dsn(clone), tmp_path, "clone") as session:
+                assert session.database != parent
+                other.execute("truncate mnemo.memory_hot")
+                # From what the parent wrote.
+                assert (await rebuild(session)).memories == 5
+                remember(other, ["3", "new"], "in the clone")
+                await copy_all(session)
+                assert await merge_step(session, everything=True)
+                keys = other.execute("select hdv_key, rows_key, manifest_key from mnemo.copy").fetchall()
+                assert len(keys) == 1
+                assert all(key.startswith(f"{session.database}/") for key in keys[0])
+                assert not await merge_step(session, everything=True)
+                assert [found async for found in verify(session) if found.wrong] == []
+        async with session_on(dsn, tmp_path) as session:
+            assert session.database == parent
+            assert [found async for found in verify(session) if found.wrong] == []
+    finally:
+        databases.drop(clone)
