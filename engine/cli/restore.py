@@ -19,14 +19,56 @@ from engine.mnemo import Mnemo
 
 @click.command()
 @click.argument("ids", nargs=-1, type=click.UUID, metavar="[ID]...")
-@click.option("--key", "keys", multiple=True, metavar="KEY", help="The memory of this key; may be repeated.")
-@click.option("--collection", default="memories", metavar="NAME", help="Whose keys these are.")
-@click.option("--segment", "segments", multiple=True, type=int, metavar="N", help="A whole archived segment.")
-@click.option("--all", "everything", is_flag=True, help="Every archived segment.")
-@click.option("--tier", type=click.Choice(["hot", "warm", "cold"]), help="Where they go: warm, unless given.")
-@click.option("--copies", is_flag=True, help="From the durability copies, what the database lacks.")
-@click.option("--from", "url", metavar="URL", help="With --copies: the store they are in.")
-@click.option("--database", metavar="UUID", help="With --copies: of this database, which is lost.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    envvar="MNEMO_RESTORE_KEY",
+    show_envvar=True,
+    help="The memory of this key; may be repeated.",
+)
+@click.option(
+    "--collection", default="memories", metavar="NAME", show_envvar=True, help="Whose keys these are."
+)
+@click.option(
+    "--segment",
+    "segments",
+    multiple=True,
+    type=int,
+    metavar="N",
+    envvar="MNEMO_RESTORE_SEGMENT",
+    show_envvar=True,
+    help="A whole archived segment.",
+)
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    envvar="MNEMO_RESTORE_ALL",
+    show_envvar=True,
+    help="Every archived segment.",
+)
+@click.option(
+    "--tier",
+    type=click.Choice(["hot", "warm", "cold"]),
+    show_envvar=True,
+    help="Where they go: warm, unless given.",
+)
+@click.option(
+    "--copies", is_flag=True, show_envvar=True, help="From the durability copies, what the database lacks."
+)
+@click.option(
+    "--from",
+    "url",
+    metavar="URL",
+    envvar="MNEMO_RESTORE_FROM",
+    show_envvar=True,
+    help="With --copies: the store they are in.",
+)
+@click.option(
+    "--database", metavar="UUID", show_envvar=True, help="With --copies: of this database, which is lost."
+)
 @click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @with_settings
 def command(

@@ -16,9 +16,21 @@ from engine.mnemo import Mnemo
 
 
 @click.command()
-@click.option("--store", metavar="URL", help="s3://bucket/prefix, or a directory; else the configured one.")
-@click.option("--move", is_flag=True, help="From another store; all objects must have been copied here.")
-@click.option("--adopt", is_flag=True, help="Write what other databases wrote anew, as its own.")
+@click.option(
+    "--store",
+    metavar="URL",
+    show_envvar=True,
+    help="s3://bucket/prefix, or a directory; else the configured one.",
+)
+@click.option(
+    "--move",
+    is_flag=True,
+    show_envvar=True,
+    help="From another store; all objects must have been copied here.",
+)
+@click.option(
+    "--adopt", is_flag=True, show_envvar=True, help="Write what other databases wrote anew, as its own."
+)
 @click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @with_settings
 def command(settings: Settings, store: str | None, move: bool, adopt: bool, json: bool) -> None:

@@ -16,7 +16,9 @@ from engine.mnemo import Mnemo
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Delete nothing; show what would be, and why.")
+@click.option(
+    "--dry-run", is_flag=True, show_envvar=True, help="Delete nothing; show what would be, and why."
+)
 @click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @with_settings
 def command(settings: Settings, dry_run: bool, json: bool) -> None:
