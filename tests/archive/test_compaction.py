@@ -22,7 +22,7 @@ from engine.errors import ObjectCorrupted, StoreUnavailable, UnknownName
 from tests.archive.invariants import Found, check
 from tests.conftest import Connection, DatabaseFactory
 from tests.support.archives import keys_in, opened
-from tests.support.fault_proxy import FaultProxy
+from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.locks import sessions
 from tests.support.object_servers import ObjectServer
 
@@ -236,7 +236,7 @@ async def test_x6_a_damaged_object_leaves_all_as_it_was(
     "fault", ["refused", "lost_reply", "slow_down", "reset", "truncated", "flipped", "flipped_upload"]
 )
 async def test_x6_a_faulty_store(
-    db: Connection, small_dsn: str, moto_server: ObjectServer, fault: str
+    db: Connection, small_dsn: str, moto_server: ObjectServer, fault: Fault
 ) -> None:
     with FaultProxy(moto_server.endpoint_url) as proxy:
         settings = moto_server.behind(proxy.url).settings(f"s3://{moto_server.new_bucket()}", retries=1)
@@ -246,7 +246,7 @@ async def test_x6_a_faulty_store(
             db.execute("select mnemo.forget_many(%s)", (ids[:10],))
             for skip in (0, 3, 6):
                 proxy.clear()
-                proxy.fail(fault, times=6, skip=skip)  # type: ignore[arg-type]
+                proxy.fail(fault, times=6, skip=skip)
                 try:
                     await compact_step(session)
                 except (StoreUnavailable, ObjectCorrupted):

@@ -17,7 +17,7 @@ from engine.archive.session import ArchiveSession
 from engine.errors import ArchiveConflict, ObjectCorrupted, StoreUnavailable
 from tests.conftest import Connection, DatabaseFactory
 from tests.support.archives import LONG_AGO, keys_in, opened
-from tests.support.fault_proxy import FaultProxy
+from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.object_servers import ObjectServer
 
 
@@ -174,7 +174,7 @@ async def test_nothing_is_deleted_under_a_name_that_was_lost(
 @pytest.mark.usefixtures("s3_credentials")
 @pytest.mark.parametrize("fault", ["stale_list", "lost_reply", "slow_down", "duplicated", "truncated"])
 async def test_x6_a_faulty_store_loses_nothing_that_is_held(
-    db: Connection, small_dsn: str, moto_server: ObjectServer, fault: str
+    db: Connection, small_dsn: str, moto_server: ObjectServer, fault: Fault
 ) -> None:
     with FaultProxy(moto_server.endpoint_url) as proxy:
         settings = moto_server.behind(proxy.url).settings(f"s3://{moto_server.new_bucket()}")
@@ -188,7 +188,7 @@ async def test_x6_a_faulty_store_loses_nothing_that_is_held(
             ):
                 assert await session.store.swap(key, json.dumps(value).encode(), None)
             # Lists and reads of holds, and deletions, one after the other.
-            proxy.fail(fault, times=4)  # type: ignore[arg-type]
+            proxy.fail(fault, times=4)
             with suppress(StoreUnavailable):
                 await collect(session)
             proxy.clear()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,7 +21,9 @@ from engine.errors import Conflict, ObjectCorrupted, StoreUnavailable, UnknownMe
 from tests.archive.invariants import Found, check
 from tests.conftest import Connection, DatabaseFactory
 from tests.support.archives import opened
+from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.locks import sessions
+from tests.support.object_servers import ObjectServer
 
 
 @pytest.fixture
@@ -305,3 +308,31 @@ async def test_one_restores_a_segment_at_a_time(db: Connection, small_dsn: str, 
         assert await restore_segment(session, number) == 40
         with pytest.raises(UnknownMemory):
             await restore_ids(session, [uuid4()])
+
+
+@pytest.mark.s3
+@pytest.mark.usefixtures("s3_credentials")
+@pytest.mark.parametrize("fault", ["refused", "error", "slow_down", "reset", "truncated", "flipped"])
+async def test_x6_a_faulty_store_restores_wrong_nowhere(
+    db: Connection, small_dsn: str, moto_server: ObjectServer, fault: Fault
+) -> None:
+    with FaultProxy(moto_server.endpoint_url) as proxy:
+        settings = moto_server.behind(proxy.url).settings(f"s3://{moto_server.new_bucket()}", retries=1)
+        async with opened(small_dsn, settings) as (mnemo, session):
+            ids, before = await written(mnemo, session, db)
+            (number,) = db.execute("select segment from mnemo.archive").fetchone() or (0,)
+            for skip, times in ((0, 1), (1, 1), (0, 20)):
+                proxy.fail(fault, times=times, skip=skip)
+                with suppress(StoreUnavailable, ObjectCorrupted):
+                    await restore_ids(session, [ids[times + skip]])
+                proxy.clear()
+                assert without_place(await check(db, session.store)) == without_place(before)
+            proxy.fail(fault, times=20)
+            with pytest.raises((StoreUnavailable, ObjectCorrupted)):
+                await restore_segment(session, number)
+            proxy.clear()
+            db.execute("update mnemo.segment set lease_until = now() where attempt is not null")
+            assert await restore_segment(session, number) >= 38
+            found = await check(db, session.store)
+            assert without_place(found) == without_place(before)
+            assert {f.place for f in found.values()} == {"warm"}
