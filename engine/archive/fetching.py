@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -21,8 +22,11 @@ from engine.errors import ObjectCorrupted
 T = TypeVar("T")
 
 _CHECKSUM_BYTES = 8
-# Row groups that lie so close are read in one request, with what is between them.
+# Row groups that lie so close are read in one request, with what is between them; where that would still
+# make more requests than so many, those that lie closest share one, up to the wider bound.
 _GROUP_GAP_BYTES = 1 << 16
+_GROUP_REQUESTS = 6
+_WIDEST_GAP_BYTES = 1 << 22
 _COLUMNS = ("id", "content", "attributes", "encoded", "content_sha256")
 _EMBEDDING = "embedding"
 
@@ -238,14 +242,23 @@ def _pick(segment: Segment, tables: Mapping[int, pa.Table], wanted: Sequence[int
 
 def _runs(segment: Segment, groups: Sequence[int], embeddings: bool) -> list[list[int]]:
     """Return the row groups by request: neighbours, and those that little lies between."""
+    gaps = [
+        segment.row_group_offsets[after] - segment.group_end(before, embeddings)
+        for before, after in pairwise(groups)
+    ]
+    shared = sorted(range(len(gaps)), key=gaps.__getitem__)
+    joined = {
+        place
+        for made, place in enumerate(shared)
+        if gaps[place] <= _GROUP_GAP_BYTES
+        or (len(groups) - made > _GROUP_REQUESTS and gaps[place] <= _WIDEST_GAP_BYTES)
+    }
     runs: list[list[int]] = []
-    for group in groups:
-        if runs:
-            between = segment.row_group_offsets[group] - segment.group_end(runs[-1][-1], embeddings)
-            if between <= _GROUP_GAP_BYTES:
-                runs[-1].append(group)
-                continue
-        runs.append([group])
+    for place, group in enumerate(groups):
+        if place - 1 in joined:
+            runs[-1].append(group)
+        else:
+            runs.append([group])
     return runs
 
 

@@ -2,12 +2,14 @@
 
 from collections import OrderedDict
 from itertools import pairwise
+from uuid import uuid4
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.archive.cache import Cache
+from engine.archive.fetching import Segment, _runs
 from engine.archive.planning import BlockRange, Candidate, deviation, plan_reads
 from engine.hypervector import random_hypervector
 
@@ -99,3 +101,24 @@ def test_what_is_larger_than_the_cache_is_not_kept() -> None:
     cache.put("small", 1, 60)
     cache.put("large", 2, 101)
     assert (cache.get("small"), cache.get("large")) == (1, None)
+
+
+def test_row_groups_share_requests_where_they_lie_close_or_would_be_many() -> None:
+    group = 100_000
+    segment = Segment(
+        1_000_001, uuid4(), 0, "", "", 0, 8, b"", 1024,
+        [n * 3 * group for n in range(100)], [group] * 100, b"", b"",
+    )  # fmt: skip
+    assert _runs(segment, [], False) == []
+    assert _runs(segment, [1, 2, 50], False) == [[1], [2], [50]]
+    # Eight would be too many: the closest share one.
+    many = _runs(segment, [0, 9, 10, 21, 32, 43, 54, 55], False)
+    assert many == [[0], [9, 10], [21], [32], [43], [54, 55]]
+    apart = Segment(
+        1, uuid4(), 0, "", "", 0, 8, b"", 1024, [n * 5_000_000 for n in range(9)], [9] * 9, b"", b""
+    )
+    assert len(_runs(apart, list(range(9)), False)) == 9
+    touching = Segment(
+        1, uuid4(), 0, "", "", 0, 8, b"", 1024, [n * group for n in range(9)], [group] * 9, b"", b""
+    )
+    assert _runs(touching, [1, 2, 4], False) == [[1, 2], [4]]
