@@ -52,6 +52,17 @@ _VIOLATIONS = {
         " and not exists (select from mnemo.archive r where o.key in (r.hdv_key, r.rows_key, r.manifest_key))"
         " and not exists (select from mnemo.segment s where s.attempt = o.attempt)"
     ),
+    "a copy's object is referenced, on its way, or on its way out": (
+        "select o.key, o.state from mnemo.object o where o.key like '%/copies/%'"
+        " and o.state in ('writing', 'stored')"
+        " and not exists (select from mnemo.copy c where o.key in (c.hdv_key, c.rows_key, c.manifest_key))"
+        " and not exists (select from mnemo.copy_attempt c where c.attempt = o.attempt)"
+    ),
+    "a set of copies was verified": (
+        "select c.number, k.key from mnemo.copy c"
+        " cross join unnest(array[c.hdv_key, c.rows_key, c.manifest_key]) as k (key)"
+        " left join mnemo.object o using (key) where o.state is distinct from 'stored'"
+    ),
     "only archived memories were used in the archive, or are to come back": (
         "select x.id from (select id from mnemo.archived_access union select id from mnemo.restore_request) x"
         " where not exists (select from mnemo.archived_memory a where a.id = x.id)"
