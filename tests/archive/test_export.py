@@ -16,6 +16,7 @@ from engine.archive.attempts import under_way
 from engine.archive.exporting import export_step
 from engine.archive.session import ArchiveSession
 from engine.errors import LeaseLost, UnknownName
+from engine.hypervector import random_hypervector
 from engine.memory import MemoryId
 from tests.archive.exports import at, elsewhere, expire, halted, key_id, places, plant
 from tests.archive.invariants import check, everything
@@ -45,9 +46,18 @@ async def test_x6_an_export_takes_all_but_the_pinned(db: Connection, small_dsn: 
         plant(db, 15)
         db.execute("set mnemo.tenant = 'default'")
         before = await check(db, session.store)
+        question = random_hypervector("h3", mnemo.bits)
+        hits = await mnemo.search(question, k=20, exact=True)
         report = await export_step(session, 2)
         after = await check(db, session.store)
         assert elsewhere(after) == elsewhere(before)
+        # The same answers, from the objects.
+        found = await mnemo.search(question, k=20, exact=True, archive=True)
+        assert [(h.memory_id, h.distance, h.content) for h in found] == [
+            (h.memory_id, h.distance, h.content) for h in hits
+        ]
+        assert {h.tier for h in found} >= {"archive", "cold"}
+        assert not any(h.estimated for h in found)
         pinned = {f"k{n}" for n in range(0, 40, 10)}
         moved = {i for i, m in before.items() if m.place == "cold" and m.key not in pinned}
         assert {i for i, m in after.items() if m.place == "archive"} == moved
