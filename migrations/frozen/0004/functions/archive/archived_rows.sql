@@ -18,14 +18,18 @@ set enable_mergejoin = off
 as $$
 #variable_conflict use_variable
 declare
-    v_path jsonpath := case when filter <> '{}' then mnemo.filter_jsonpath(filter) end;
+    v_tenant text := mnemo.tenant();
+    v_path   jsonpath := case when filter <> '{}' then mnemo.filter_jsonpath(filter) end;
 begin
+    -- Fenced off: by the index on tenant and collection each range would read the whole segment.
     return query
-    select a.segment, a.row_number, a.id
-    from unnest(segments, firsts, lasts) as r (segment, first, last)
-    join mnemo.archived_memory a on a.segment = r.segment and a.row_number between r.first and r.last
-    where a.tenant = mnemo.tenant() and a.collection = archived_rows.collection
-      and (archived_rows.context is null or a.context = archived_rows.context)
-      and (v_path is null or a.attributes @@ v_path);
+    select m.segment, m.row_number, m.id
+    from (select a.segment, a.row_number, a.id, a.tenant, a.collection, a.context, a.attributes
+          from unnest(segments, firsts, lasts) as r (segment, first, last)
+          join mnemo.archived_memory a on a.segment = r.segment and a.row_number between r.first and r.last
+          offset 0) as m
+    where m.tenant = v_tenant and m.collection = archived_rows.collection
+      and (archived_rows.context is null or m.context = archived_rows.context)
+      and (v_path is null or m.attributes @@ v_path);
 end
 $$;

@@ -16,14 +16,15 @@ declare
     v_most    double precision := mnemo.setting('archive_segment_rows');
     v_attempt uuid;
     v_chosen  integer[];
+    v_unknown integer;
 begin
     if segments is not null then
-        select w.segment into v_chosen[1]
+        select w.segment into v_unknown
         from unnest(segments) as w (segment)
         where not exists (select from mnemo.archive r where r.segment = w.segment)
         limit 1;
         if found then
-            raise exception 'there is no archived segment %', coalesce(v_chosen[1]::text, 'null') using errcode = 'MN010';
+            raise exception 'there is no archived segment %', coalesce(v_unknown::text, 'null') using errcode = 'MN010';
         end if;
         v_chosen := segments;
     end if;

@@ -1,8 +1,8 @@
 -- The last step of an export: puts an archived segment in the place of the memories whose rows in its objects were read back
 -- and verified, in one transaction; returns how many. Which rows, in which version, is in pg_temp.mnemo_exported
 -- (row_number, bucket, id, tenant, collection, place, writer); p_archive is what is known of the objects (its segment, rows and archived_at are
--- filled in here). A memory changed, used, pinned or forgotten since it was read, or held by somebody, stays where it is or
--- is gone: its row is dead. Null when somebody else rebuilds a partition or stays in the archive: try again.
+-- filled in here). A memory changed, moved, pinned or forgotten since it was read, used since this began, or held by
+-- somebody, stays where it is or is gone: its row is dead. Null when somebody else rebuilds a partition or stays in the archive: try again.
 -- MN012 when the attempt is no longer under way, MN014 when one of its objects has not been verified.
 -- Invariant kept: in every snapshot a memory is either in mnemo.memory, with its activity row, or in
 -- mnemo.archived_memory, whose row is the version that is in the objects; its key names it throughout.

@@ -4,7 +4,8 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform from mnemo.segment s where s.attempt = p_attempt for update;
+    -- No more than that: whoever forgets an archived memory notes it with the segment, and must not wait.
+    perform from mnemo.segment s where s.attempt = p_attempt for no key update;
     if not found then
         perform from mnemo.copy_attempt c where c.attempt = p_attempt for update;
     end if;

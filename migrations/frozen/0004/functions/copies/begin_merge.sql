@@ -1,6 +1,7 @@
 -- Takes sets of copies that are to become one, or goes on with those of a worker that has not been heard of, and returns the
 -- attempt: small ones at the end, once there are copy_sets_most of them; all up to one that says what has been forgotten for
--- longer than archive_compact_days, so that its content leaves the older ones. p_all: all that there are.
+-- longer than archive_compact_days, so that its content leaves the older ones. p_all: all that there are, also a single one
+-- that another database wrote, which this one is a copy of.
 -- No row when there is nothing to do, or somebody is at it.
 -- Invariant kept: merged are sets of consecutive numbers, none of which is still on its way, so that the result is older than
 -- those after it, and newer than those before.
@@ -42,7 +43,10 @@ begin
                   where d.number < v_before) as s
             where s.rows <= s.after);
     end if;
-    if cardinality(v_merges) > 1 then
+    if cardinality(v_merges) > 1 or p_all and exists (
+        select from mnemo.copy c join mnemo.object o on o.key = c.manifest_key
+        where c.number = any (v_merges) and o.owner <> (select i.database from mnemo.identity i where i.is_current)
+    ) then
         return query
         insert into mnemo.copy_attempt as c (attempt, seqs, merges, worker, lease_until)
         values (gen_random_uuid(), '{}', v_merges, begin_merge.worker, clock_timestamp() + v_lease)
