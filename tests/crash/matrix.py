@@ -261,7 +261,7 @@ def server_for(folder: Path, *, durable: bool) -> EmbeddedServer:
     """Return a server that keeps out of the tests' way; not durable, it makes databases faster."""
     settings = {
         "shared_buffers": "64MB",
-        "max_connections": "200",
+        "max_connections": "400",
         "max_wal_size": "128MB",
         "autovacuum": "off",
         "jit": "off",
