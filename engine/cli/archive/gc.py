@@ -42,7 +42,7 @@ def command(settings: Settings, dry_run: bool, json: bool) -> None:
         print_json({"dry_run": dry_run, "objects": [dataclasses.asdict(one) for one in found]})
         return
     if dry_run and found:
-        columns = [("size", True), ("object", False), ("why", False)]
-        rows = [(size(one.size or 0), one.key, one.reason) for one in found]
+        columns = [("size", True), ("why", False), ("object", False)]
+        rows = [(size(one.size or 0), one.reason, one.key) for one in found]
         print_table(Console(), columns, rows)
     notify(f"{len(found):,} objects, {size(total)}, {'would be' if dry_run else 'were'} deleted")
