@@ -1,7 +1,6 @@
 """Rows of archived segments by range reads: verified, cached, many at once."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from engine.archive.cache import Cache
+from engine.archive.format import Part, verify_part
 from engine.archive.objects import ObjectStore
 from engine.errors import ObjectCorrupted
 
 T = TypeVar("T")
 
-_CHECKSUM_BYTES = 8
 # Row groups that lie so close are read in one request, with what is between them; where that would still
 # make more requests than so many, those that lie closest share one, up to the wider bound.
 _GROUP_GAP_BYTES = 1 << 16
@@ -120,7 +119,7 @@ class Fetcher:
         def verified(data: bytes) -> dict[int, bytes]:
             blocks = {block: data[(block - first) * size :][:size] for block in range(first, last + 1)}
             for block, content in blocks.items():
-                _check(content, segment.block_checksums, block, f"block {block} of {segment.hdv_key}")
+                verify_part(content, segment.block_checksums, block, f"block {block} of {segment.hdv_key}")
             return blocks
 
         blocks = await _twice(read)
@@ -161,7 +160,7 @@ class Fetcher:
                 content = data[begin : segment.group_end(group, embeddings) - start]
                 name = f"row group {group} of {segment.rows_key}"
                 covered = content[: segment.row_group_lengths[group]]
-                _check(covered, segment.row_group_checksums, group, name)
+                verify_part(covered, segment.row_group_checksums, group, name)
                 tables[group] = _table(segment, group, content, embeddings)
             return tables
 
@@ -171,45 +170,10 @@ class Fetcher:
         return tables
 
 
-class _Part:
-    """A file of which only one part is here; what pyarrow reads lies within it."""
-
-    closed = False
-
-    def __init__(self, data: bytes, start: int) -> None:
-        self._data = data
-        self._start = start
-        self._place = start
-
-    def read(self, length: int = -1) -> bytes:
-        begin = self._place - self._start
-        end = len(self._data) if length < 0 else begin + length
-        if begin < 0 or end > len(self._data):
-            raise ValueError(f"bytes {self._place} to {self._start + end} were not read")
-        self._place = self._start + end
-        return self._data[begin:end]
-
-    def seek(self, place: int, whence: int = 0) -> int:
-        self._place = place + (0, self._place, self._start + len(self._data))[whence]
-        return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        pass
-
-
 def _table(segment: Segment, group: int, data: bytes, embeddings: bool) -> pa.Table:
     """Return the columns that a search needs of one row group."""
     columns = [*_COLUMNS, _EMBEDDING] if embeddings else [*_COLUMNS]
-    source = pa.PythonFile(_Part(data, segment.row_group_offsets[group]), mode="r")
+    source = pa.PythonFile(Part(data, segment.row_group_offsets[group]), mode="r")
     try:
         with pq.ParquetFile(
             source, metadata=segment.metadata, pre_buffer=False, page_checksum_verification=True
@@ -260,13 +224,6 @@ def _runs(segment: Segment, groups: Sequence[int], embeddings: bool) -> list[lis
         else:
             runs.append([group])
     return runs
-
-
-def _check(data: bytes, checksums: bytes, place: int, name: str) -> None:
-    expected = checksums[place * _CHECKSUM_BYTES :][:_CHECKSUM_BYTES]
-    found = hashlib.sha256(data).digest()[:_CHECKSUM_BYTES]
-    if found != expected:
-        raise ObjectCorrupted(f"{name} has the checksum {found.hex()}, not {expected.hex()}")
 
 
 async def _twice(read: Callable[[], Awaitable[T]]) -> T:

@@ -10,7 +10,7 @@ from engine.archive.format.manifest import (
     require_bits,
 )
 from engine.archive.format.ordering import ORDER_BITS, order_rows
-from engine.archive.format.reader import SegmentReader, verify_file
+from engine.archive.format.reader import Part, SegmentReader, verify_file, verify_part
 from engine.archive.format.table import COLUMNS, INFINITY, SCHEMA, Row, rows_of, table_of
 from engine.archive.format.writer import (
     BLOCK_ROWS,
@@ -31,6 +31,7 @@ __all__ = [
     "Layout",
     "Manifest",
     "ObjectRef",
+    "Part",
     "Row",
     "SegmentReader",
     "SegmentWriter",
@@ -43,4 +44,5 @@ __all__ = [
     "rows_of",
     "table_of",
     "verify_file",
+    "verify_part",
 ]

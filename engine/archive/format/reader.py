@@ -57,7 +57,7 @@ class SegmentReader:
         layout = self.manifest.layout
         size = layout.block_rows * self._width
         for block, start in enumerate(range(0, len(data), size), first):
-            self._check(
+            verify_part(
                 data[start : start + size],
                 layout.block_checksums,
                 block,
@@ -80,8 +80,8 @@ class SegmentReader:
             raise InvalidArgument("a row group cannot be read without the footer of its file")
         layout = self.manifest.layout
         name = f"row group {group} of {self.manifest.table.key}"
-        self._check(data, layout.row_group_checksums, group, name)
-        source = pa.PythonFile(_Part(data, layout.row_group_offsets[group]), mode="r")
+        verify_part(data, layout.row_group_checksums, group, name)
+        source = pa.PythonFile(Part(data, layout.row_group_offsets[group]), mode="r")
         try:
             with pq.ParquetFile(source, metadata=self._metadata, pre_buffer=False) as file:
                 table = file.read_row_group(group, columns=SCHEMA.names[:-1], use_threads=False)
@@ -127,16 +127,17 @@ class SegmentReader:
             raise ObjectCorrupted(f"{key} holds {array.dtype}{list(array.shape)}, not uint8{list(shape)}")
         return array
 
-    @staticmethod
-    def _check(data: bytes, checksums: bytes, place: int, name: str) -> None:
-        expected = checksums[place * CHECKSUM_BYTES :][:CHECKSUM_BYTES]
-        found = sha256(data).digest()[:CHECKSUM_BYTES]
-        if found != expected:
-            raise ObjectCorrupted(f"{name} has the checksum {found.hex()}, not {expected.hex()}")
+
+def verify_part(data: bytes, checksums: bytes, place: int, name: str) -> None:
+    """Compare a block or row group with its checksum, the one at `place`; ObjectCorrupted says `name`."""
+    expected = checksums[place * CHECKSUM_BYTES :][:CHECKSUM_BYTES]
+    found = sha256(data).digest()[:CHECKSUM_BYTES]
+    if found != expected:
+        raise ObjectCorrupted(f"{name} has the checksum {found.hex()}, not {expected.hex()}")
 
 
-class _Part:
-    """A file of which only one part is here, as pyarrow reads files."""
+class Part:
+    """A file of which only one part is here, from byte `start` on, as pyarrow reads files."""
 
     closed = False
 
