@@ -23,7 +23,7 @@ from engine.resilience import retried
 from engine.writing import Writer
 
 # Archived memories whose contents are read for a question, of each hit that is wanted.
-_RANKED_KEEP = 2
+_RANKED_KEEP = 3
 _GET = "select m.* from mnemo.get_memories(%s::uuid[]) m"
 _PLACES = "select memory_id, segment, row_number from mnemo.archived_places(%s::uuid[])"
 _ARCHIVED = (
