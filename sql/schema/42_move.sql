@@ -15,9 +15,9 @@ create index move_log_memory on mnemo.move_log (memory_id);
 create index move_log_at on mnemo.move_log using brin (at);
 
 comment on table mnemo.move_log is 'Every move of a memory between tiers.';
-comment on column mnemo.move_log.segment is 'The partition it went into.';
+comment on column mnemo.move_log.segment is 'The partition it went into; above 1,000,000 an archived segment.';
 comment on column mnemo.move_log.policy is 'The policy that moved it; null: somebody''s call.';
-comment on column mnemo.move_log.reason is 'decay, idle, capacity, accesses, strength, predicted, rewritten (its key was used again), or called.';
+comment on column mnemo.move_log.reason is 'decay, idle, capacity, accesses, strength, predicted, rewritten (its key was used again), restored, or called.';
 comment on column mnemo.move_log.strength is 'Its strength at that moment.';
 
 -- Memories outside the hot tier that were used since promotion last looked at them: nobody else can have become stronger.

@@ -29,6 +29,9 @@ comment on column mnemo.segment.failures is 'Attempts in a row that failed; each
 comment on column mnemo.segment.error is 'Why the last one failed.';
 update mnemo.segment s set sealed_at = s.created_at where s.state <> 'open';
 
+comment on column mnemo.move_log.segment is 'The partition it went into; above 1,000,000 an archived segment.';
+comment on column mnemo.move_log.reason is 'decay, idle, capacity, accesses, strength, predicted, rewritten (its key was used again), restored, or called.';
+
 alter type mnemo.hit add attribute estimated boolean;
 
 -- They take more arguments, or return more.
