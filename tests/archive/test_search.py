@@ -272,6 +272,25 @@ async def test_what_is_archived_during_a_search_is_there_once(
         assert {hit.tier for hit in recall} == {tier}
 
 
+async def test_what_is_forgotten_while_it_is_read_is_gone_from_the_next_search_on(world: World) -> None:
+    (query,) = queries(1)
+    right = world.oracle(query, 10)
+    gone = next(one for _, one in right if world.contents[one].startswith("cold"))
+
+    def forget(_: str, data: bytes) -> bytes:
+        world.store.harm = lambda _, data: data
+        with psycopg.connect(world.dsn, autocommit=True) as other:
+            assert other.execute("select mnemo.forget(%s)", (gone,)).fetchone() == (True,)
+        return data
+
+    world.store.harm = forget
+    # One search is one moment: before it was forgotten.
+    assert found(await world.mnemo.search(query, exact=True, archive=True)) == right
+    after = world.oracle(query, 10, lambda one: one != gone)
+    assert found(await world.mnemo.search(query, exact=True, archive=True)) == after
+    assert await world.mnemo.get([gone]) == []
+
+
 async def test_texts_are_found_as_they_were_before_they_were_archived(dsn: str, tmp_path: Path) -> None:
     texts = dict(islice(docstrings(), 300))
     async with disturbed(tmp_path) as store, Mnemo.open(dsn, settings=settings_of(tmp_path)) as mnemo:
