@@ -8,6 +8,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
 
+from engine.archive import objects_url
 from engine.cli.output import notify
 from engine.config import Settings
 from engine.config.database import database_settings
@@ -32,9 +33,12 @@ def kept_server(settings: Settings) -> Served:
 def with_mnemo(settings: Settings, work: Callable[[Mnemo], Awaitable[T]]) -> T:
     """Run `work` on an open Mnemo; the one place where the command line turns asynchronous."""
     served = kept_server(settings)
+    # A dsn has no store of its own by default; the embedded server has, and is named by its dsn from here on.
+    archive = settings.archive.model_copy(update={"url": objects_url(settings)})
+    located = settings.model_copy(update={"archive": archive})
 
     async def run() -> T:
-        async with Mnemo.open(served.dsn, settings=settings) as mnemo:
+        async with Mnemo.open(served.dsn, settings=located) as mnemo:
             return await work(mnemo)
 
     return asyncio.run(run())

@@ -54,6 +54,19 @@ def test_life_of_a_server(
     tenant = mnemo_process("psql", "--tenant", "a b\\c'", "--", "-t", "-A", "-c", "select mnemo.tenant()")
     assert tenant.out == "a b\\c'\n"
 
+    with psycopg.connect(status["dsn"]) as connection:
+        connection.execute("select mnemo.remember('the bittern booms at night', key => 'b', tier => 'cold')")
+    archived = mnemo("archive", "run", "--now", "--json")
+    assert json.loads(archived.out)["memories"] == 1, archived.err
+    assert len(list((data_dir / "objects").rglob("*.npy"))) == 1
+    (hit,) = json.loads(mnemo("recall", "a bittern at night", "-k", "1", "--archive", "--json").out)["hits"]
+    assert (hit["tier"], hit["content"]) == ("archive", "the bittern booms at night")
+    assert json.loads(mnemo("restore", "--key", "b", "--json").out)["restored"] == 1
+    assert (
+        mnemo("psql", "--", "-q", "-c", "select mnemo.forget(id) from mnemo.memories where key = 'b'").code
+        == 0
+    )
+
     assert "was running already" in mnemo("up").out
     assert "stopped" in mnemo("down").out
     found = mnemo("recall", "a heron in reeds", "--json")
