@@ -9,6 +9,8 @@ as $$
 declare
     v_now       timestamptz := mnemo.now();
     v_half_life interval := mnemo.half_life();
+    -- Read once: a segment may be sealed between two statements.
+    v_open      mnemo.open_segment[] := array(select o from mnemo.open_segment o);
 begin
     -- By `any`, not by a join with the array: PostgreSQL 18.1 drops rows from such a join that others changed while it waited.
     perform from mnemo.activity a
@@ -23,7 +25,7 @@ begin
         session = d.session, occurred_at = d.occurred_at, attributes = d.attributes
     from unnest(p_drafts) d
     join mnemo.activity a on a.bucket = mnemo.bucket_of(d.id) and a.id = d.id
-    join mnemo.open_segment s on s.tier = d.tier
+    join unnest(v_open) as s on s.tier = d.tier
     where d.existed and m.segment = a.segment and m.bucket = a.bucket and m.id = a.id;
 
     delete from mnemo.pending_hypervector p where p.id = any (array(select d.id from unnest(p_drafts) d where d.existed));
@@ -44,7 +46,7 @@ begin
             tier_accesses = case when b.tier = n.tier then b.tier_accesses else 0 end
         from unnest(p_drafts) d
         join mnemo.activity b on b.bucket = mnemo.bucket_of(d.id) and b.id = d.id
-        join mnemo.open_segment s on s.tier = d.tier
+        join unnest(v_open) as s on s.tier = d.tier
         cross join lateral (
             select case when b.pinned then b.segment else s.segment end as segment, case when b.pinned then b.tier else s.tier end as tier,
                    greatest(mnemo.strength_at(b.ltp, b.ltp_at, v_now, v_half_life), d.importance)::real as ltp
