@@ -44,8 +44,6 @@ def between(db: Connection, dsn: str, table: str, work: Callable[[Connection], o
     finally:
         db.execute("select pg_advisory_unlock(7)")
         other.join()
-    db.execute(f"drop trigger wait on {table}".encode())
-    db.execute("drop function public.wait()")
     assert not failures
 
 
