@@ -29,6 +29,7 @@ T = TypeVar("T")
 FAILURES = (aws.ClientError, aws.BotoCoreError, ResponseParserError, HTTPError, ConnectionError, TimeoutError)
 
 _BROKEN = (
+    aws.ConnectionError,
     aws.HTTPClientError,
     aws.IncompleteReadError,
     ResponseParserError,

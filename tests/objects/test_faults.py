@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import socket
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -120,6 +121,15 @@ async def test_a_fault_that_stays_is_told_after_the_retries(
                 use.close()
         proxy.clear()
         assert (await store.head("a") is None) is (fault == "lost_reply")
+
+
+async def test_a_store_where_nobody_listens_is_away_and_refuses_nothing(s3_credentials: None) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        nobody = ObjectServer("nobody", f"http://127.0.0.1:{bound.getsockname()[1]}", conditional=False)
+        async with open_objects(nobody.settings("s3://bucket/p", retries=1)) as store:
+            with pytest.raises(StoreUnavailable, match="does not answer for a"):
+                await store.get("a")
 
 
 async def test_a_store_that_stays_away_is_left_alone_for_a_while(
