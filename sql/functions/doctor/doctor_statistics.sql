@@ -1,4 +1,4 @@
--- statistics: tables of more than 1 MB have been analyzed, mnemo.memory as a whole too, which autovacuum never does.
+-- statistics: tables of more than 1 MB have been analyzed, partitioned ones as a whole too, which autovacuum never does.
 create or replace function mnemo.doctor_statistics() returns mnemo.finding
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -11,11 +11,11 @@ as $$
         where c.relnamespace = 'mnemo'::regnamespace and c.relkind in ('r', 'p')
     )
     select mnemo.verdict('statistics', 'warn',
-        'never analyzed: ' || string_agg(s.relname, ', ' order by s.relname)
-            filter (where s.size > 1048576
-                      and not exists (select from pg_stats n where n.schemaname = 'mnemo' and n.tablename = s.relname
-                                        and n.inherited = (s.relkind = 'p'))),
+        'never analyzed: ' || string_agg(s.relname, ', ' order by s.relname),
         'every table of more than 1 MB has been analyzed',
-        'analyze mnemo.memory; analyze mnemo.activity; analyze mnemo.memory_key')
+        string_agg(format('analyze mnemo.%I', s.relname), '; ' order by s.relname))
     from sized s
+    where s.size > 1048576
+      and not exists (select from pg_stats n where n.schemaname = 'mnemo' and n.tablename = s.relname
+                        and n.inherited = (s.relkind = 'p'))
 $$;
