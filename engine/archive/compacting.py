@@ -110,11 +110,15 @@ async def compact(
             kept, size = await _exchange(session, held, parts, progress or _silent)
             read = sum(part.objects.rows for part in parts)
     except LeaseLost:
-        logger.info("the compaction of %s was taken over by another worker", numbers)
+        logger.info("the compaction of %s was taken over by another worker", _named(numbers))
         return Compaction(numbers, 0, 0, 0, time.perf_counter() - began)
     done = Compaction(numbers, read, kept, size, time.perf_counter() - began)
-    logger.info("segments %s compacted: %d of %d rows kept, %d bytes", numbers, kept, read, size)
+    logger.info("%s compacted: %d of %d rows kept, %d bytes", _named(numbers), kept, read, size)
     return done
+
+
+def _named(segments: Sequence[int]) -> str:
+    return f"segment{'s' * (len(segments) != 1)} {', '.join(map(str, segments))}"
 
 
 async def _exchange(

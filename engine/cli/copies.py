@@ -46,5 +46,9 @@ def restore_from_copies(
             click.echo(as_line(f"left out: {reason}"))
         tiers = ", ".join(f"{count:,} {name}" for name, count in sorted(done.restored.items()))
         notify(f"{done.memories:,} memories came back from {done.sets} sets{f' ({tiers})' if tiers else ''}")
+        if not done.sets and name is None:
+            notify(
+                "this database has no copies; those of one that is lost: --database, its folder in the store"
+            )
     if done.left_out:
         raise click.exceptions.Exit(1)

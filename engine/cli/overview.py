@@ -89,8 +89,9 @@ def policy_in_words(policy: Row) -> str:
     """Return what a policy does, such as `hot -> warm: unused for 1 day`."""
     whose = f" in {policy['collection']}" if policy["collection"] else ""
     where = policy["tier"] or "any tier"
-    if policy["to_tier"]:
-        where += f" -> {policy['to_tier']}"
+    to_tier = "archive" if policy["kind"] == "archive" else policy["to_tier"]
+    if to_tier:
+        where += f" -> {to_tier}"
     return f"{where}{whose}: {_rule(policy)}"
 
 
@@ -109,6 +110,10 @@ def _rule(policy: Row) -> str:
             return f"at most {' and '.join(rows + held)}, {rule} leave"
         case "ttl", _:
             return f"forgotten after {in_words(policy['after'])}"
+        case "archive", _:
+            return f"segments unused for {in_words(policy['after'])}"
+        case "copy", _:
+            return f"copied within {in_words(policy['after'])}"
         case _:
             return f"unused for {in_words(policy['after'])}"
 

@@ -13,9 +13,12 @@ from engine.cli.options import with_settings
 from engine.cli.output import print_json, print_recall, recall_as_json
 from engine.cli.session import with_mnemo
 from engine.config import Settings
+from engine.errors import Archived
 from engine.memory import MemoryId, Recall
 from engine.mnemo import Mnemo
 from engine.recall.explaining import Reason
+
+_IN_THE_ARCHIVE = "archived: its words and neighbours are not in the database; mnemo restore brings it back"
 
 
 @click.command()
@@ -91,9 +94,12 @@ def command(
             archive=archive,
         )
         for hit in recalled if explain else ():
-            reasons[hit.memory_id] = await mnemo.explain(
-                text, hit.memory_id, embedding=embedding, roles=roles, context=context
-            )
+            try:
+                reasons[hit.memory_id] = await mnemo.explain(
+                    text, hit.memory_id, embedding=embedding, roles=roles, context=context
+                )
+            except Archived:
+                reasons[hit.memory_id] = [Reason("note", None, _IN_THE_ARCHIVE, None, None, None)]
         return recalled
 
     found = with_mnemo(settings, ask)

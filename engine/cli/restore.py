@@ -53,7 +53,7 @@ from engine.mnemo import Mnemo
     "--tier",
     type=click.Choice(["hot", "warm", "cold"]),
     show_envvar=True,
-    help="Where they go: warm, unless given.",
+    help="Where they go: warm, unless given. With --copies: those of this tier alone.",
 )
 @click.option(
     "--copies", is_flag=True, show_envvar=True, help="From the durability copies, what the database lacks."
@@ -116,5 +116,7 @@ def command(
     seconds = time.perf_counter() - began
     if json:
         print_json({"restored": restored, "seconds": round(seconds, 3)})
-    else:
+    elif restored:
         notify(f"{restored:,} memories restored, {seconds:.1f} s ({restored / seconds:,.0f} rows/s)")
+    else:
+        notify("nothing to restore: none of them is archived")

@@ -45,7 +45,16 @@ def test_an_archive_by_commands(small_dsn: str, tmp_path: Path) -> None:
             " from generate_series(1, 20) n"
         )
         assert mnemo.json("archive", "run", "--now")["memories"] == 20
+        asked = ("recall", "number 7", "--archive", "-k", "1")
+        assert "mnemo restore" in mnemo.run(*asked, "--explain")
+        (hit,) = mnemo.json(*asked, "--explain")["hits"]
+        assert (hit["tier"], [reason["part"] for reason in hit["reasons"]]) == ("archive", ["note"])
         assert mnemo.json("restore", "--key", "k1", "--key", "k2")["restored"] == 2
+        assert mnemo.json("restore", "--key", "k1")["restored"] == 0
+        (shown,) = [
+            line.split() for line in mnemo.run("archive", "status").splitlines() if " archived " in line
+        ]
+        assert shown[2:4] == ["18", "2"]
         assert "'nobody'" in mnemo.run("restore", "--key", "nobody", code=1)
         assert "--copies" in mnemo.run("restore", "--copies", "--all", code=2)
         db.execute("select mnemo.forget(k.id) from mnemo.memory_key k where k.key ~ '^k[3-9]$'")

@@ -52,7 +52,8 @@ def test_stats_as_json(lived: str, mnemo: Run) -> None:
     assert (done.code, done.err) == (0, "")
     said = json.loads(done.out)
     tiers = {tier["tier"]: tier for tier in said["tiers"]}
-    assert [(t, tiers[t]["memories"]) for t in tiers] == [("hot", HOT), ("warm", WARM), ("cold", MOVED)]
+    held = [("hot", HOT), ("warm", WARM), ("cold", MOVED), ("archive", 0)]
+    assert [(t, tiers[t]["memories"]) for t in tiers] == held
     hot = tiers["hot"]
     assert (hot["capacity_rows"], hot["capacity_used"], hot["target_reached"]) == (8, HOT / 8, True)
     assert (tiers["warm"]["capacity_used"], tiers["warm"]["target_reached"]) == (None, None)
@@ -64,7 +65,7 @@ def test_stats_as_json(lived: str, mnemo: Run) -> None:
 
 def test_stats_as_tables(lived: str, mnemo: Run) -> None:
     lines = mnemo("stats", "--dsn", lived).out.splitlines()
-    assert lines[0].split() == ["tier", "hot", "warm", "cold"]
+    assert lines[0].split() == ["tier", "hot", "warm", "cold", "archive"]
     hot = {line.split()[0]: line.split()[1] for line in lines[1 : lines.index("")]}
     assert (hot["memories"], hot["pinned"], hot["used"], hot["target"]) == (str(HOT), "1", "75.0%", "reached")
     assert next(line for line in lines if line.startswith("predict ")).split()[1] == "disabled"
@@ -183,7 +184,11 @@ DOWN, UP = {"tier": "hot", "to_tier": "warm"}, {"tier": "cold", "to_tier": "hot"
             "hot -> warm: at most 1,000 memories and 1.0 MB, lfu leave",
         ),
         ({"kind": "ttl", "rule": "age", "after": DAY}, "any tier: forgotten after 1 day"),
-        ({"kind": "archive", "rule": "idle", "tier": "cold", "after": 30 * DAY}, "cold: unused for 30 days"),
+        (
+            {"kind": "archive", "rule": "idle", "tier": "cold", "after": 30 * DAY},
+            "cold -> archive: segments unused for 30 days",
+        ),
+        ({"kind": "copy", "rule": "age", "after": DAY}, "any tier: copied within 1 day"),
     ],
 )
 def test_policies_are_put_in_words(policy: dict[str, Any], words: str) -> None:

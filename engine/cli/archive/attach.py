@@ -52,5 +52,5 @@ def command(settings: Settings, store: str | None, move: bool, adopt: bool, json
     if json:
         print_json(dataclasses.asdict(done))
     else:
-        adopted = f"; {done.adopted} segments are its own now" if adopt else ""
+        adopted = f"; segments written anew as its own: {done.adopted}" if adopt else ""
         notify(f"this database goes by {done.database} in {done.store}{adopted}")

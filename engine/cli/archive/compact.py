@@ -43,7 +43,7 @@ def command(settings: Settings, segments: tuple[int, ...], json: bool) -> None:
         print_json({"compactions": [dataclasses.asdict(one) for one in done]})
         return
     for one in done:
-        names = ", ".join(map(str, one.segments))
+        names = f"segment{'s' * (len(one.segments) != 1)} {', '.join(map(str, one.segments))}"
         dead = one.rows - one.memories
         notify(f"{names}: {one.memories:,} memories kept, {dead:,} rows left out, {size(one.object_bytes)}")
     if not done:

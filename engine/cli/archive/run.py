@@ -47,6 +47,13 @@ def command(settings: Settings, segment: int | None, now: bool, json: bool) -> N
     done = with_mnemo(settings, work)
     if json:
         print_json(dataclasses.asdict(done) | {"rows_per_second": round(done.rows_per_second, 1)})
+    elif not done.segments:
+        which = (
+            "not pinned in the cold tier"
+            if now
+            else "that the archive policy names; --now takes every cold one"
+        )
+        notify(f"nothing to archive: there are no memories {which}")
     else:
         notify(
             f"{done.memories:,} memories of {done.segments} segment{'s' * (done.segments != 1)} archived,"

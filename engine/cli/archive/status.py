@@ -21,6 +21,7 @@ _OBJECTS = (
     "select o.state, count(*) as objects, sum(o.bytes)::bigint as bytes from mnemo.object o"
     " group by o.state order by o.state"
 )
+_COPIES = "select * from mnemo.copy_status"
 _REQUESTS = (
     "select r.tier, r.reason, count(*) as memories, sum(r.failures)::bigint as failures,"
     " min(r.requested_at) as oldest, max(r.error) as error"
@@ -36,8 +37,8 @@ Row = dict[str, Any]
 def command(settings: Settings, json: bool) -> None:
     """Show the segments and what is being done to them.
 
-    The cold segments and the archived ones, what waits to be restored, and the objects in the store by
-    state; none of it asks the store. mnemo verify compares the two.
+    The cold segments and the archived ones, what waits to be restored or copied, and the objects in the
+    store by state; none of it asks the store. mnemo verify compares the two.
     """
     served = kept_server(settings)
     with (
@@ -50,6 +51,7 @@ def command(settings: Settings, json: bool) -> None:
             "segments": cursor.execute(_SEGMENTS).fetchall(),
             "objects": cursor.execute(_OBJECTS).fetchall(),
             "restores": cursor.execute(_REQUESTS).fetchall(),
+            "copies": cursor.execute(_COPIES).fetchone(),
         }
     if json:
         print_json(status)
@@ -64,7 +66,7 @@ def _print(console: Console, status: Row) -> None:
         (
             str(row["segment"]),
             row["state"],
-            f"{row['archived_rows'] or row['memories_estimated']:,}",
+            f"{_memories(row):,}",
             f"{row['dead_rows']:,}",
             size(row["database_bytes"]),
             "-" if row["object_bytes"] is None else size(row["object_bytes"]),
@@ -82,10 +84,26 @@ def _print(console: Console, status: Row) -> None:
         waiting = f"{row['memories']:,} memories to {row['tier']} ({row['reason']})"
         failed = f", {row['failures']} failures: {row['error']}" if row["error"] else ""
         _say(console, "to be restored", waiting + failed)
+    copies = status["copies"]
+    if copies["policy"] is not None or copies["sets"]:
+        waiting = f"{copies['pending']:,} writes wait" + (
+            ", and older memories" if copies["queueing"] else ""
+        )
+        failed = f", {copies['failures']} failures: {copies['error']}" if copies["error"] else ""
+        _say(console, "copies", f"{copies['rows']:,} rows in {copies['sets']:,} sets; {waiting}{failed}")
     for row in status["objects"]:
         _say(console, f"objects {row['state']}", f"{row['objects']:,}, {size(row['bytes'])}")
     if status["store"] is not None:
         _say(console, "store", f"{status['store']['store']}, as {status['store']['database']}")
+
+
+def _memories(row: Row) -> int:
+    if row["state"] == "emptied":
+        return 0
+    held: int = (
+        row["memories_estimated"] if row["archived_rows"] is None else row["archived_rows"] - row["dead_rows"]
+    )
+    return held
 
 
 def _say(console: Console, what: str, text: str) -> None:
