@@ -14,6 +14,7 @@ import numpy as np
 from engine import Memory, Mnemo
 from engine.archive import open_objects
 from engine.archive.cache import shared_cache
+from engine.archive.exporting import export_step
 from engine.archive.restoring import restore_segment
 from engine.archive.session import open_archive
 from engine.config import Settings
@@ -26,7 +27,7 @@ from tests.benchmarks.report import Row
 from tests.benchmarks.stage import BITS, Stage, only
 from tests.benchmarks.timing import Answers, recall_at_10
 from tests.support.fault_proxy import FaultProxy
-from tests.support.object_servers import ACCESS_KEY, SECRET_KEY, running_moto
+from tests.support.object_servers import ACCESS_KEY, SECRET_KEY, running_rclone
 
 # About what a request to a bucket in the same region costs.
 _DELAY_S = 0.06
@@ -36,6 +37,7 @@ _TIERS = (
     "(select sum(pg_total_relation_size(i.inhrelid)) from pg_inherits i"
     " where i.inhparent = 'mnemo.{}'::regclass)::bigint + pg_total_relation_size('mnemo.memory_key')"
 )
+_OPEN = "select segment from mnemo.segment where tier = 'cold' and state = 'open'"
 _BEFORE = f"select {_TIERS.format('memory')} + pg_total_relation_size('mnemo.activity')"
 _AFTER = (
     f"select {_TIERS.format('archived_memory')} + pg_total_relation_size('mnemo.archive')"
@@ -96,9 +98,12 @@ async def _one(
         connection.execute("vacuum analyze")
         after = only(connection, _AFTER) / len(stored)
         recalls["cold cache"] = await _ask(mnemo, queries, clear=True)
-        recalls["warm cache"] = await _ask(mnemo, queries)
+        recalls["warm cache"] = await _ask(mnemo, queries, warm=True)
     async with _bucket(settings) as remote, Mnemo.open(dsn, settings=remote) as mnemo:
-        far = {"cold": await _ask(mnemo, queries, clear=True), "warm": await _ask(mnemo, queries)}
+        far = {
+            "cold": await _ask(mnemo, queries, clear=True),
+            "warm": await _ask(mnemo, queries, warm=True),
+        }
     async with Mnemo.open(dsn, settings=settings) as mnemo:
         began = time.perf_counter()
         async with open_archive(mnemo.pool, settings, worker="benchmark") as session:
@@ -149,7 +154,7 @@ async def _one(
             f"the same, S3 with {_DELAY_S * 1000:.0f} ms added to each request, cold cache",
             far["cold"].answers.p50_ms,
             "ms",
-            f"{far['cold'].spread()}; warm cache {far['warm'].spread()}; moto's server on this machine",
+            f"{far['cold'].spread()}; warm cache {far['warm'].spread()}; rclone's server on this machine",
         ),
     ]
 
@@ -164,14 +169,19 @@ async def _many(
 ) -> Row:
     """Archive the same memories as so many segments, each holding every so-many-th of them."""
     dsn, settings = stage.database(), Settings(archive={"url": str(place)})
+    connection = stage.connect(dsn)
     memories = _memories(corpus, stored)
     async with Mnemo.open(dsn, settings=settings) as mnemo:
         for part in range(segments):
             await mnemo.remember_many(memories[part::segments])
-            await mnemo.archive(now=True)
-        stage.connect(dsn).execute("vacuum analyze")
+            # Not Mnemo.archive, which would compact small segments into larger ones.
+            async with open_archive(mnemo.pool, settings, worker="benchmark") as session:
+                await export_step(session, only(connection, _OPEN))
+        connection.execute("vacuum analyze")
+        made = only(connection, "select count(*) from mnemo.archive")
+        assert made == segments, f"{made} segments were made, not {segments}"
         cold = await _ask(mnemo, queries, clear=True)
-        warm = await _ask(mnemo, queries)
+        warm = await _ask(mnemo, queries, warm=True)
     share = recall_at_10(cold.answers, queries, stored, Faiss(stored).tenth_distances(queries))
     row = _costs(f"{segments} segments", len(stored) // segments, cold, None)
     figures = f"{row.figures}; recall@10 {share:.4f}; directory {cold.spread()}, warm cache {warm.spread()}"
@@ -189,8 +199,13 @@ def _costs(name: str, rows: int, cold: _Asked, target: float | None) -> Row:
     )
 
 
-async def _ask(mnemo: Mnemo, queries: Hypervectors, *, archive: bool = True, clear: bool = False) -> _Asked:
-    """Ask every query; with `clear` nothing of the archive is in memory when one is asked."""
+async def _ask(
+    mnemo: Mnemo, queries: Hypervectors, *, archive: bool = True, clear: bool = False, warm: bool = False
+) -> _Asked:
+    """Ask every query; with `clear` nothing of the archive is in memory when one is asked.
+
+    With `warm` each was asked just before; what all of them read is more than the cache holds.
+    """
     asked = _Asked()
     # The store is open and the segments are known: that is done once a process.
     for query in queries[:3]:
@@ -199,6 +214,8 @@ async def _ask(mnemo: Mnemo, queries: Hypervectors, *, archive: bool = True, cle
     for query in queries:
         if clear:
             shared_cache(0).clear()
+        if warm:
+            await mnemo.search(query, archive=archive)
         requests, read = (store.requests, store.bytes_read) if store else (0, 0)
         began = time.perf_counter()
         hits = await mnemo.search(query, archive=archive)
@@ -217,7 +234,7 @@ async def _bucket(settings: Settings) -> AsyncIterator[Settings]:
     with (
         tempfile.TemporaryDirectory(prefix="mnemo-bench-") as folder,
         mock.patch.dict(os.environ, credentials),
-        running_moto(Path(folder)) as server,
+        running_rclone(Path(folder)) as server,
     ):
         url = f"s3://{server.new_bucket()}"
         async with open_objects(settings) as near, open_objects(server.settings(url)) as far:
