@@ -26,7 +26,7 @@ begin
             return v_nearest;
         end if;
     end if;
-    perform set_config('hnsw.ef_search', least(greatest(2 * p_keep, mnemo.ef_search(), 200), 1000)::text, true);
+    perform set_config('hnsw.ef_search', least(greatest(2 * p_keep, mnemo.ef_search(), 250), 1000)::text, true);
     v_nearest := mnemo.nearest_archived_by_sketch(p_query, p_tenant, p_collection, p_context, p_path, p_keep);
     if cardinality(v_nearest) < p_keep then
         v_nearest := mnemo.nearest_archived_by_scan(p_query, p_tenant, p_collection, p_context, p_path, null, p_keep);

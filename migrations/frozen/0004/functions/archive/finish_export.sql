@@ -17,6 +17,7 @@ declare
     v_now       timestamptz := mnemo.now();
     v_half_life interval := mnemo.half_life();
     v_segment   integer;
+    v_idle      boolean;
     v_target    integer;
     v_relation  text;
     v_locked    uuid[];
@@ -28,7 +29,8 @@ declare
 begin
     lock table only mnemo.memory in share update exclusive mode nowait;
     perform mnemo.require_attempt(p_attempt);
-    select s.segment into v_segment from mnemo.segment s where s.attempt = p_attempt and s.state = 'exporting';
+    select s.segment, s.announced_at is not null into v_segment, v_idle
+    from mnemo.segment s where s.attempt = p_attempt and s.state = 'exporting';
     if not found then
         raise exception 'attempt % is no export', p_attempt using errcode = 'MN014';
     end if;
@@ -92,12 +94,14 @@ begin
     ), logged as (
         insert into mnemo.move_log (at, memory_id, tenant, from_tier, to_tier, segment, policy, reason, strength)
         select v_now, g.id, g.tenant, 'cold', 'archive', v_target,
-               (select p.name from mnemo.policy p where p.kind = 'archive' and p.enabled), 'idle', g.strength
+               (select p.name from mnemo.policy p where p.kind = 'archive' and p.enabled and v_idle),
+               case when v_idle then 'idle' else 'called' end, g.strength
         from gone g
         returning memory_id, tenant
     )
     select array_agg(e.tenant), array_agg(e.payload) into v_tenants, v_events
-    from (select l.tenant, jsonb_build_object('from', 'cold', 'to', 'archive', 'segment', v_target, 'reason', 'idle',
+    from (select l.tenant, jsonb_build_object('from', 'cold', 'to', 'archive', 'segment', v_target,
+                                              'reason', case when v_idle then 'idle' else 'called' end,
                                               'ids', jsonb_agg(l.memory_id order by l.memory_id)) as payload
           from logged l group by l.tenant order by l.tenant) as e;
     delete from mnemo.memory m using unnest(v_ids) as w (id)

@@ -43,6 +43,12 @@ begin
 
     perform mnemo.lock_patiently('share row exclusive', interval '100 milliseconds', mnemo.setting('rebuild_patience_seconds'));
     perform mnemo.injection_point('merge.writers_wait');
+    -- A writer that had looked for its segment before that was sealed may have put another memory there: the next call takes it, too.
+    if exists (select from mnemo.memory m
+               where m.segment = any (v_old)
+                 and not exists (select from pg_temp.mnemo_copied c where c.bucket = m.bucket and c.id = m.id)) then
+        raise lock_not_available;
+    end if;
     -- Whoever holds one of these rows (an access being counted, say) is waited for, not long: nobody can write meanwhile.
     perform set_config('lock_timeout', '1s', true);
     perform from pg_temp.mnemo_copied c
@@ -72,7 +78,7 @@ begin
         perform mnemo.attach_partition(v_relation, v_segment, v_tier, 'sealed');
         -- What was changed since it was copied follows row by row.
         update mnemo.memory m set segment = v_segment where m.segment = any (v_old);
-        -- Sealed, they have got no memory that was not copied.
+        -- They hold no memory that was not copied: it was looked at above.
         update mnemo.activity a set segment = v_segment
         from pg_temp.mnemo_copied c
         where a.bucket = c.bucket and a.id = c.id and a.segment = c.segment;

@@ -6,8 +6,7 @@ as $$
 begin
     if exists (select from mnemo.archived_memory a
                where a.bucket = mnemo.bucket_of(raise_unknown_memory.id) and a.id = raise_unknown_memory.id and a.tenant = mnemo.tenant()) then
-        raise exception 'memory % is archived', raise_unknown_memory.id
-            using errcode = 'MN013', hint = 'mnemo restore brings it back.';
+        raise exception 'memory % is archived; mnemo restore brings it back', raise_unknown_memory.id using errcode = 'MN013';
     end if;
     raise exception 'unknown memory %', coalesce(raise_unknown_memory.id::text, 'null') using errcode = 'MN005';
 end

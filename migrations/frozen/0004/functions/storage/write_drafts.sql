@@ -12,9 +12,12 @@ declare
     v_half_life interval := mnemo.half_life();
     v_drafts    mnemo.draft[];
     v_revived   mnemo.archived_memory[];
+    v_open      mnemo.open_segment[];
 begin
     -- A bulk load under way is waited for before any key is claimed: it may write the same ones.
     perform mnemo.lock_for_writing();
+    -- Read once: a segment may be sealed between two statements, and memory and activity must name the same.
+    v_open := array(select o from mnemo.open_segment o);
     perform mnemo.check_drafts(p_drafts);
     v_drafts := mnemo.resolve_keys(mnemo.encode_drafts(p_drafts));
 
@@ -38,7 +41,7 @@ begin
     with rule as materialized (
         select u.tier, u.collection, s.segment, r.*
         from (select distinct d.tier, d.collection from unnest(v_drafts) d where not d.existed) as u
-        join mnemo.open_segment s on s.tier = u.tier
+        join unnest(v_open) as s on s.tier = u.tier
         cross join lateral mnemo.deadline_rule(u.tier, u.collection) as r
     )
     insert into mnemo.activity
@@ -61,9 +64,9 @@ begin
                         'content, attributes, embedding, encoded, hdv) '
         'select d.occurred_at, coalesce(w.created_at, $2), s.segment, mnemo.bucket_of(d.id), d.id, $3, d.collection, d.context, d.session, d.key, '
                'd.content, d.attributes, d.embedding, d.encoded, d.hdv::bit({bits}) '
-        'from unnest($1) d join mnemo.open_segment s on s.tier = d.tier left join unnest($4) as w on w.id = d.id '
+        'from unnest($1) d join unnest($5) as s on s.tier = d.tier left join unnest($4) as w on w.id = d.id '
         'where not d.existed', p_into)
-    using v_drafts, v_now, v_tenant, v_revived;
+    using v_drafts, v_now, v_tenant, v_revived, v_open;
 
     perform mnemo.queue_copies(array(select d.id from unnest(v_drafts) d where d.existed is not null));
     perform mnemo.fold_pending(array(select distinct d.collection from unnest(v_drafts) d));
