@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 _RENEWALS = 4
 # How long one who is told to stop takes to say so.
 _GOODBYE_SECONDS = 2.0
+# How long one who was cancelled takes to end.
+_LOST_SECONDS = 0.5
 _LEASE = "select value from mnemo.setting where name = 'archive_lease_seconds'"
 
 
@@ -135,5 +137,8 @@ async def _renew(session: ArchiveSession, attempt: Attempt) -> None:
 
 
 async def _stop(task: "asyncio.Task[None]") -> None:
-    task.cancel()
+    # Before Python 3.12 a cancellation is lost that comes just when the pool hands out a connection.
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_LOST_SECONDS)
     await asyncio.gather(task, return_exceptions=True)

@@ -20,6 +20,8 @@ _HELD = (
     " from mnemo.object o, mnemo.identity i where i.is_current and o.owner <> i.database) as i"
     " left join mnemo.object o on o.owner = i.database group by i.database order by i.database"
 )
+# What was announced alone may not be there yet.
+_WROTE = "select exists (select from mnemo.object o where o.owner = %s and o.state <> 'writing')"
 
 
 def owner_key(database: UUID) -> str:
@@ -44,7 +46,8 @@ async def claim_name(pool: Pool, store: ObjectStore, *, move: bool = False) -> U
     it does not know, and takes a new name. What a copy reads of its ancestors is held there first.
 
     Raises:
-        ArchiveConflict: the archive is in another store (unless `move`), or too many did this at once.
+        ArchiveConflict: the archive is in another store, or what this database wrote is not there, as where a
+            volume is not mounted (both unless `move`); or too many did this at once.
         StoreUnavailable, StoreRefused: the store.
     """
     for _ in range(_ROUNDS):
@@ -54,6 +57,11 @@ async def claim_name(pool: Pool, store: ObjectStore, *, move: bool = False) -> U
         key = owner_key(database)
         known = {_owner(database, token): token, _owner(database, following): following}
         found = await content(store, key)
+        if found is None and not move and (await _row(pool, _WROTE, database))[0]:
+            raise ArchiveConflict(
+                f"{key} is not in {store.url}, where this database has written: is it the same place as before?"
+                f" If so, and nothing else is missing: mnemo archive attach --store {store.url} --move"
+            )
         if found is not None and found not in known:
             (forked,) = await _row(pool, "select mnemo.fork_identity(%s, %s, %s)", database, token, following)
             if forked:

@@ -73,6 +73,9 @@ def make_pool(dsn: str, settings: Settings, kind: type[Pool] = Pool) -> Pool:
         "application_name": "mnemo",
         # By warnings a search says which tier it could not read.
         "client_min_messages": "warning",
+        # Whatever the database or the role says: the driver reads and writes no other forms.
+        "datestyle": "iso",
+        "standard_conforming_strings": "on",
     }
 
     async def configure(connection: Connection) -> None:

@@ -1,0 +1,95 @@
+"""What operators do by mistake, or what comes at the wrong moment, harms nothing and keeps nobody waiting."""
+
+import asyncio
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from engine import Mnemo
+from engine.archive.attaching import attach
+from engine.archive.attempts import _stop
+from engine.archive.compacting import compact_step
+from engine.archive.exporting import export_step
+from engine.config import Settings
+from engine.errors import ArchiveConflict
+from engine.memory import MemoryId
+from tests.archive.exports import plant
+from tests.archive.invariants import check
+from tests.conftest import Connection
+from tests.support.archives import keys_in, opened
+
+
+async def test_x6_a_store_that_is_away_is_not_begun_anew(
+    db: Connection, small_dsn: str, tmp_path: Path
+) -> None:
+    store, away = tmp_path / "store", tmp_path / "away"
+    plant(db, 5)
+    async with opened(small_dsn, store) as (mnemo, session):
+        await export_step(session, 2)
+        name = session.database
+        # As a volume that is not mounted: an empty folder is in its place.
+        store.rename(away)
+        with pytest.raises(ArchiveConflict, match=r"owner\.json is not in .*the same place"):
+            async with opened(small_dsn, store):
+                pass
+        assert keys_in(store) == set()
+        store.rename(tmp_path / "empty")
+        away.rename(store)
+        await session.prove()
+        assert session.database == name
+        # Where that file alone is lost, somebody has to say that it is the place.
+        (store / str(name) / "owner.json").unlink()
+        with pytest.raises(ArchiveConflict):
+            await session.prove()
+        settings = Settings(dsn=small_dsn)
+        attached = await attach(mnemo.pool, settings, url=store.as_uri(), move=True, adopt=False)
+        assert attached.database == name
+        await session.prove()
+        assert session.database == name
+        await check(db, session.store)
+
+
+async def test_x1_a_share_of_no_dead_rows_does_not_compact_for_ever(
+    db: Connection, small_dsn: str, tmp_path: Path
+) -> None:
+    db.execute("update mnemo.setting set value = 0 where name = 'archive_compact_share'")
+    plant(db, 5)
+    async with opened(small_dsn, tmp_path) as (_, session):
+        await export_step(session, 2)
+        assert not await compact_step(session)
+        db.execute("select mnemo.forget(k.id) from mnemo.memory_key k where k.key = 'k3'")
+        assert await compact_step(session)
+        assert not await compact_step(session)
+        await check(db, session.store)
+
+
+async def test_x6_a_cancellation_that_was_lost_is_repeated() -> None:
+    # As asyncio.wait_for loses one, before Python 3.12, when what it waits for ends at that moment.
+    async def deaf() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(deaf())
+    await asyncio.sleep(0)
+    await _stop(task)
+    assert task.cancelled()
+
+
+@pytest.mark.parametrize("setting", ["datestyle = German, DMY", "standard_conforming_strings = off"])
+async def test_x6_the_forms_of_a_database_do_not_matter(
+    db: Connection, small_dsn: str, tmp_path: Path, setting: str
+) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(small_dsn)["dbname"]
+    db.execute(f"alter database {name} set {setting}".encode())
+    plant(db, 5)
+    async with opened(small_dsn, tmp_path) as (mnemo, session):
+        await export_step(session, 2)
+        found = await check(db, session.store)
+        assert len(await mnemo.get([MemoryId(memory_id) for memory_id in found])) == len(found) == 5
+    async with Mnemo.open(small_dsn) as mnemo:
+        await mnemo.remember("and on", attributes={"path": "C:\\temp", "note": "it's"})
+        (hit,) = await mnemo.recall("and on", k=1)
+        assert hit.attributes == {"path": "C:\\temp", "note": "it's"}
