@@ -59,7 +59,7 @@ async def claim_name(pool: Pool, store: ObjectStore, *, move: bool = False) -> U
         found = await content(store, key)
         if found is None and not move and (await _row(pool, _WROTE, database))[0]:
             raise ArchiveConflict(
-                f"{key} is not in {store.url}, where this database has written: is it the same place as before?"
+                f"{key} is not in {store.url}, where this database has written: is that the same place?"
                 f" If so, and nothing else is missing: mnemo archive attach --store {store.url} --move"
             )
         if found is not None and found not in known:
