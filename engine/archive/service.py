@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 # An archive is idle for days: nobody waits for the second.
 _POLLS = 5
-_WANTED = (
+WANTED = (
     "select exists (select from mnemo.policy p where p.enabled and p.kind in ('archive', 'copy'))"
     " or exists (select from mnemo.archive) or exists (select from mnemo.object)"
 )
@@ -131,7 +131,7 @@ class ArchiveService:
 async def _wanted(pool: Pool) -> bool:
     with translate_errors():
         async with pool.connection() as connection:
-            row = await (await connection.execute(_WANTED)).fetchone()
+            row = await (await connection.execute(WANTED)).fetchone()
     return row is not None and bool(row[0])
 
 

@@ -1,17 +1,22 @@
 """mnemo worker."""
 
 import asyncio
+import logging
 import os
 import socket
 
 import click
+import psycopg
 
 from engine.archive import objects_url
-from engine.archive.service import ArchiveService
+from engine.archive.service import WANTED, ArchiveService
 from engine.cli.options import with_settings
 from engine.cli.session import kept_server
 from engine.config import Settings
+from engine.database.errors import translate_errors
 from engine.worker import JobService, serve
+
+logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -34,6 +39,17 @@ def command(settings: Settings, context: click.Context, once: bool) -> None:
     services = [JobService(served.dsn, settings, name, once=once) for name in names]
     if objects_url(settings) is not None:
         services.append(ArchiveService(served.dsn, settings, process, once=once))
+    else:
+        _warn_without_store(served.dsn)
     asyncio.run(serve(services, settings.worker.grace_seconds))
     if once and any(service.failed for service in services):
         context.exit(1)
+
+
+def _warn_without_store(dsn: str) -> None:
+    with translate_errors(), psycopg.connect(dsn) as connection:
+        row = connection.execute(WANTED).fetchone()
+    if row is not None and row[0]:
+        logger.warning(
+            "archived, copied or restored is nothing here, though the database asks for it: set archive.url"
+        )

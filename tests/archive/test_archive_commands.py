@@ -61,11 +61,11 @@ def test_an_archive_by_commands(small_dsn: str, tmp_path: Path) -> None:
         (one,) = mnemo.json("archive", "compact")["compactions"]
         assert (one["rows"], one["memories"]) == (20, 11)
         assert mnemo.json("archive", "compact") == {"compactions": []}
-        assert mnemo.json("archive", "gc")["objects"] == []
+        assert mnemo.json("archive", "gc") == {"dry_run": False, "objects": [], "waiting": 3}
         db.execute("select mnemo.configure('{\"archive_grace_days\": 0}')")
         before = keys_in(store)
         planned = mnemo.json("archive", "gc", "--dry-run")
-        assert len(planned["objects"]) == 3
+        assert (len(planned["objects"]), planned["waiting"]) == (3, 0)
         assert keys_in(store) == before
         mnemo.run("archive", "gc")
         assert before - keys_in(store) == {found["key"] for found in planned["objects"]}

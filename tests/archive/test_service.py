@@ -181,3 +181,18 @@ def test_n7_the_command_archives_and_shows(
     assert "objects stored: 3" in shown
     again = CliRunner().invoke(group, ["archive", "run", "--segment", "2", "--dsn", small_dsn])
     assert again.exit_code == 1
+
+
+def test_a_worker_without_a_store_says_what_it_leaves_undone(
+    db: Connection, small_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MNEMO_ARCHIVE__URL", raising=False)
+
+    def said() -> str:
+        result = CliRunner().invoke(group, ["worker", "--once", "--dsn", small_dsn])
+        assert result.exit_code == 0, result.output
+        return result.stderr
+
+    assert "archive.url" not in said()
+    db.execute("select mnemo.add_copy_policy('copies', after => '5 minutes')")
+    assert "set archive.url" in said()

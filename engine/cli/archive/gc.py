@@ -14,6 +14,8 @@ from engine.cli.session import with_mnemo
 from engine.config import Settings
 from engine.mnemo import Mnemo
 
+_WAITING = "select count(*) from mnemo.object o where o.state = 'dropped' and not o.key = any (%s)"
+
 
 @click.command()
 @click.option(
@@ -29,20 +31,25 @@ def command(settings: Settings, dry_run: bool, json: bool) -> None:
     collection goes on.
     """
 
-    async def work(mnemo: Mnemo) -> list[Garbage]:
+    async def work(mnemo: Mnemo) -> tuple[list[Garbage], int]:
         async with open_archive(mnemo.pool, settings, worker=worker_name()) as session:
             found = await garbage(session)
             while not dry_run and await gc_step(session):
                 pass
-            return found
+            async with session.transaction() as connection:
+                waiting = await connection.execute(_WAITING, ([one.key for one in found],))
+                row = await waiting.fetchone()
+            return found, 0 if row is None else row[0]
 
-    found = with_mnemo(settings, work)
+    found, waiting = with_mnemo(settings, work)
     total = sum(one.size or 0 for one in found)
     if json:
-        print_json({"dry_run": dry_run, "objects": [dataclasses.asdict(one) for one in found]})
+        objects = [dataclasses.asdict(one) for one in found]
+        print_json({"dry_run": dry_run, "objects": objects, "waiting": waiting})
         return
     if dry_run and found:
         columns = [("size", True), ("why", False), ("object", False)]
         rows = [(size(one.size or 0), one.reason, one.key) for one in found]
         print_table(Console(), columns, rows)
-    notify(f"{len(found):,} objects, {size(total)}, {'would be' if dry_run else 'were'} deleted")
+    later = f"; {waiting:,} others are needed no more, and wait for archive_grace_days" if waiting else ""
+    notify(f"{len(found):,} objects, {size(total)}, {'would be' if dry_run else 'were'} deleted{later}")
