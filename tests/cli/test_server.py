@@ -62,10 +62,8 @@ def test_life_of_a_server(
     (hit,) = json.loads(mnemo("recall", "a bittern at night", "-k", "1", "--archive", "--json").out)["hits"]
     assert (hit["tier"], hit["content"]) == ("archive", "the bittern booms at night")
     assert json.loads(mnemo("restore", "--key", "b", "--json").out)["restored"] == 1
-    assert (
-        mnemo("psql", "--", "-q", "-c", "select mnemo.forget(id) from mnemo.memories where key = 'b'").code
-        == 0
-    )
+    with psycopg.connect(status["dsn"]) as connection:
+        connection.execute("select mnemo.forget(k.id) from mnemo.memory_key k where k.key = 'b'")
 
     assert "was running already" in mnemo("up").out
     assert "stopped" in mnemo("down").out
