@@ -9,12 +9,12 @@ import pytest
 from engine import Mnemo
 from engine.archive.attaching import attach
 from engine.archive.attempts import _stop
-from engine.archive.compacting import compact_step
+from engine.archive.compacting import compact, compact_step
 from engine.archive.exporting import export_step
 from engine.config import Settings
 from engine.errors import ArchiveConflict
 from engine.memory import MemoryId
-from tests.archive.exports import plant
+from tests.archive.exports import at, hold, plant, waiting
 from tests.archive.invariants import check
 from tests.conftest import Connection
 from tests.support.archives import keys_in, opened
@@ -93,3 +93,28 @@ async def test_x6_the_forms_of_a_database_do_not_matter(
         await mnemo.remember("and on", attributes={"path": "C:\\temp", "note": "it's"})
         (hit,) = await mnemo.recall("and on", k=1)
         assert hit.attributes == {"path": "C:\\temp", "note": "it's"}
+
+
+async def test_h3_a_ttl_policy_removed_during_a_compaction_forgets_nothing(
+    db: Connection, small_dsn: str, tmp_path: Path
+) -> None:
+    db.execute("select mnemo.add_ttl_policy('ttl', after => '1 day')")
+    plant(db, 5)
+    point = "compact.indexed"
+    async with opened(at(small_dsn, mnemo_injection_point=point), tmp_path) as (_, session):
+        await export_step(session, 2)
+        archived = db.execute("select id from mnemo.archived_memory where expires_at is not null").rowcount
+        assert archived == 4
+        with hold(db, point):
+            compacting = asyncio.create_task(compact(session, [1000001]))
+            while not waiting(db):
+                assert not compacting.done(), compacting
+                await asyncio.sleep(0)
+            db.execute("select mnemo.remove_ttl_policy('ttl')")
+            # As if it had been removed before the compaction began: nobody waits for that.
+            db.execute("update mnemo.stale_deadline set since = null")
+            while db.execute("select mnemo.recompute_step()").fetchone() != (0,):
+                pass
+        assert await compacting is not None
+        assert not db.execute("select from mnemo.archived_memory where expires_at is not null").rowcount
+        assert len(await check(db, session.store)) == 5
