@@ -9,7 +9,7 @@ left join mnemo.archive r using (segment)
 left join pg_class c on c.oid = to_regclass(format('mnemo.%I', s.relation))
 left join (select t.segment, count(*) as dead from mnemo.tombstone t group by t.segment) t using (segment)
 left join (select o.attempt, sum(o.bytes)::bigint as object_bytes, count(*) as objects from mnemo.object o group by o.attempt) o
-       on o.attempt = coalesce(s.attempt, r.attempt)
+       on o.attempt = coalesce(r.attempt, s.attempt)
 order by s.segment;
 
 comment on view mnemo.segments is 'The segments of all tiers and of the archive, with their objects.';

@@ -38,8 +38,8 @@ begin
     elsif segments is null then
         with known as (
             select s.segment, r.collections, r.rows - coalesce(t.dead, 0) as alive,
-                   coalesce(t.dead, 0) >= r.rows * mnemo.setting('archive_compact_share')
-                   or t.forgotten_at <= mnemo.now() - make_interval(secs => 86400 * mnemo.setting('archive_compact_days')) as is_due
+                   t.dead > 0 and t.dead >= r.rows * mnemo.setting('archive_compact_share')
+                   or coalesce(t.forgotten_at <= mnemo.now() - make_interval(secs => 86400 * mnemo.setting('archive_compact_days')), false) as is_due
             from mnemo.segment s
             join mnemo.archive r using (segment)
             left join lateral (

@@ -2,8 +2,8 @@
 -- returns how many memories it has. Which of their rows became which is in pg_temp.mnemo_kept, the dead rows that were left
 -- out, whose words are counted no more from here on, are in pg_temp.mnemo_fetched; p_archive is what is known of the new
 -- objects (its segment, rows and archived_at are filled in here), or null where nothing was alive. What has been forgotten,
--- rewritten or restored since it was read is a dead row of the new segment; changed attributes go along. Null when somebody
--- else rebuilds a partition or stays in the archive: try again.
+-- rewritten or restored since it was read is a dead row of the new segment; attributes and times of expiry that have changed
+-- go along. Null when somebody else rebuilds a partition or stays in the archive: try again.
 -- MN012 when the attempt is no longer under way, MN014 when one of its objects has not been verified, or rows are missing.
 -- Invariant kept: in every snapshot an archived memory has one row, which names the row of the objects that is its own.
 -- Who changes archived memories waits while rows are deleted, recall for milliseconds.
@@ -69,8 +69,9 @@ begin
     end if;
     execute format('delete from mnemo.%I n where not exists (select from mnemo.archived_memory a '
                    'where a.segment = any ($1) and a.bucket = n.bucket and a.id = n.id)', v_relation) using v_old;
-    execute format('update mnemo.%I n set attributes = a.attributes from mnemo.archived_memory a '
-                   'where a.segment = any ($1) and a.bucket = n.bucket and a.id = n.id and a.attributes <> n.attributes', v_relation) using v_old;
+    execute format('update mnemo.%I n set attributes = a.attributes, expires_at = a.expires_at from mnemo.archived_memory a '
+                   'where a.segment = any ($1) and a.bucket = n.bucket and a.id = n.id '
+                     'and (a.attributes <> n.attributes or a.expires_at is distinct from n.expires_at)', v_relation) using v_old;
     v_stones := array(
         select row(v_target, k.row_number, t.id, t.tenant, t.collection, t.reason, t.at, t.attributes)::mnemo.tombstone
         from pg_temp.mnemo_kept k
