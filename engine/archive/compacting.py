@@ -152,10 +152,13 @@ async def _exchange(
                     )
                     progress("reading", first + len(batch), len(kept))
                 written = await asyncio.to_thread(writer.finish)
-            # As they were encoded, whatever the collections are now; the segments agree in that.
+            # As they were encoded, whatever the collections are now; the segments agree in that, but for a
+            # dimension that some do not know yet.
             collections: dict[str, Any] = {}
             for part in parts:
-                collections |= part.objects.collections
+                for name, how in part.objects.collections.items():
+                    if collections.get(name, {}).get("dimension") is None:
+                        collections[name] = how
             hdv, table = _upload(held, written.hdv, "npy"), _upload(held, written.table, "parquet")
             content = written.manifest(
                 hdv.key, table.key, database=session.database, created=created, collections=collections

@@ -11,10 +11,11 @@ from engine.archive.attaching import attach
 from engine.archive.attempts import _stop
 from engine.archive.compacting import compact, compact_step
 from engine.archive.exporting import export_step
+from engine.archive.restoring import restore_ids
 from engine.config import Settings
 from engine.errors import ArchiveConflict
 from engine.memory import MemoryId
-from tests.archive.exports import at, hold, plant, waiting
+from tests.archive.exports import at, hold, key_id, plant, waiting
 from tests.archive.invariants import check
 from tests.conftest import Connection
 from tests.support.archives import keys_in, opened
@@ -118,3 +119,28 @@ async def test_h3_a_ttl_policy_removed_during_a_compaction_forgets_nothing(
         assert await compacting is not None
         assert not db.execute("select from mnemo.archived_memory where expires_at is not null").rowcount
         assert len(await check(db, session.store)) == 5
+
+
+async def test_x6_memories_archived_before_the_first_embedding_come_back(
+    db: Connection, small_dsn: str, tmp_path: Path
+) -> None:
+    db.execute("select mnemo.create_collection('c', encoder => 'lexical')")
+    db.execute(
+        "select mnemo.remember('before ' || n, collection => 'c', key => 'k' || n, tier => 'cold')"
+        " from generate_series(1, 2) n"
+    )
+    async with opened(small_dsn, tmp_path) as (_, session):
+        await export_step(session, 2)
+        db.execute(
+            "select mnemo.remember('after', embedding => array_fill(0.5::real, array[16]), collection => 'c',"
+            " tier => 'cold')"
+        )
+        await export_step(session, 3)
+        assert await restore_ids(session, [key_id(db, "k1")]) == 1
+        # The older one has the greater number now, and is read last.
+        for segments in ([1000001], [1000002, 1000003]):
+            assert await compact(session, segments) is not None
+        described = db.execute("select collections #> '{c,dimension}' from mnemo.archive").fetchall()
+        assert described == [(16,)]
+        assert await restore_ids(session, [key_id(db, "k2")]) == 1
+        assert len(await check(db, session.store)) == 3

@@ -115,7 +115,8 @@ def check_collections(manifest: Manifest, current: Mapping[str, Mapping[str, Any
     """Return how the collections of a segment were encoded otherwise than `current` says, a line for each.
 
     Collections are compared in what both tell of encoder, encoder_version, dimension, seed, bind_context and
-    encoding. One that `current` does not have is a difference.
+    encoding. One that `current` does not have is a difference; a dimension that was not known yet is none: no
+    hypervector then came from an embedding.
     """
     differences = []
     for name, theirs in sorted(manifest.collections.items()):
@@ -126,7 +127,10 @@ def check_collections(manifest: Manifest, current: Mapping[str, Mapping[str, Any
         differences += [
             f"collection '{name}': {field} is {_json(theirs[field])} there, {_json(ours[field])} here"
             for field in _ENCODING
-            if field in theirs and field in ours and _json(theirs[field]) != _json(ours[field])
+            if field in theirs
+            and field in ours
+            and _json(theirs[field]) != _json(ours[field])
+            and not (field == "dimension" and theirs[field] is None)
         ]
     return differences
 
