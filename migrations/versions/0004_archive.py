@@ -14,7 +14,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Start over with the composite encoding; refused while memories are stored or archived, unless forced."""
+    """Start over with the composite encoding; refused while memories are stored or archived."""
     drop_installation()
     apply_frozen("0001")
     apply_change("0002")

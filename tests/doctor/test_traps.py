@@ -108,7 +108,8 @@ TRAPS = [
         "segment 2 was to be exported since",
         (
             "select mnemo.add_archive_policy('archive', '1 day')",
-            "update mnemo.segment set state = 'sealed', announced_at = now() - interval '3 days' where segment = 2",
+            "update mnemo.segment set state = 'sealed', announced_at = now() - interval '3 days'"
+            " where segment = 2",
         ),
     ),
     Trap(
