@@ -10,6 +10,7 @@ from engine.archive.running import run_archive
 from engine.archive.session import open_archive
 from engine.config import Settings
 from engine.database.pool import Pool
+from engine.errors import ArchiveConflict, Conflict, MnemoError, ObjectCorrupted, ObjectMissing, UnknownName
 from engine.memory import MemoryId, Tier
 
 __all__ = ["ArchiveApi", "Archiving", "Progress", "worker_name"]
@@ -59,15 +60,26 @@ class ArchiveApi:
         Raises:
             InvalidConfiguration: no object store is configured.
             UnknownMemory, UnknownName: there is no such memory, or no such archived segment.
-            ObjectCorrupted, ObjectMissing: what cannot be read stays in the archive; it is named.
+            ObjectCorrupted, ObjectMissing: what cannot be read stays in the archive; the first is named, and
+                the others are back then.
             ArchiveConflict: it was encoded otherwise than its collection is now.
             StoreUnavailable, StoreRefused, Conflict: as `archive`.
         """
         async with open_archive(self._pool, self._settings, worker=worker_name()) as session:
             wanted = [*memory_ids, *await ids_of_keys(session, keys, collection)] if keys else [*memory_ids]
             done = await restore_ids(session, wanted, tier, progress) if wanted else 0
+            wrong: MnemoError | None = None
             for segment in await archived_segments(session) if segments is None else segments:
-                done += await restore_segment(session, segment, tier, progress)
+                try:
+                    done += await restore_segment(session, segment, tier, progress)
+                except (ArchiveConflict, Conflict, ObjectCorrupted, ObjectMissing) as error:
+                    wrong = wrong or error
+                except UnknownName:
+                    # Of all: compacted or restored by somebody else since they were listed.
+                    if segments is not None:
+                        raise
+            if wrong is not None:
+                raise wrong
         return done
 
 

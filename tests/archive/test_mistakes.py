@@ -13,9 +13,9 @@ from engine.archive.compacting import compact, compact_step
 from engine.archive.exporting import export_step
 from engine.archive.restoring import restore_ids
 from engine.config import Settings
-from engine.errors import ArchiveConflict
+from engine.errors import ArchiveConflict, ObjectMissing
 from engine.memory import MemoryId
-from tests.archive.exports import at, hold, key_id, plant, waiting
+from tests.archive.exports import at, expire, hold, key_id, plant, waiting
 from tests.archive.invariants import check
 from tests.conftest import Connection
 from tests.support.archives import keys_in, opened
@@ -144,3 +144,23 @@ async def test_x6_memories_archived_before_the_first_embedding_come_back(
         assert described == [(16,)]
         assert await restore_ids(session, [key_id(db, "k2")]) == 1
         assert len(await check(db, session.store)) == 3
+
+
+async def test_n4_a_damaged_segment_does_not_keep_the_others_in_the_archive(
+    db: Connection, small_dsn: str, tmp_path: Path
+) -> None:
+    async with opened(small_dsn, tmp_path) as (mnemo, session):
+        for segment in (2, 3):
+            db.execute("select mnemo.remember('text', key => 'k' || %s, tier => 'cold')", (segment,))
+            await export_step(session, segment)
+        row = db.execute("select rows_key from mnemo.archive where segment = 1000001").fetchone()
+        assert row is not None
+        content = (tmp_path / row[0]).read_bytes()
+        (tmp_path / row[0]).unlink()
+        with pytest.raises(ObjectMissing, match=row[0]):
+            await mnemo.restore(segments=None)
+        assert db.execute("select key from mnemo.archived_memory").fetchall() == [("k2",)]
+        (tmp_path / row[0]).write_bytes(content)
+        expire(db)
+        assert await mnemo.restore(segments=None) == 1
+        assert len(await check(db, session.store)) == 2
