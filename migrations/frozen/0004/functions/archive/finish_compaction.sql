@@ -98,7 +98,7 @@ begin
         return 0;
     end if;
     -- From here to the commit whoever reads the archive waits.
-    perform mnemo.lock_patiently('access exclusive', interval '20 milliseconds', 1, 'mnemo.archived_memory');
+    perform mnemo.lock_patiently('access exclusive', interval '500 milliseconds', 10, 'mnemo.archived_memory');
     perform mnemo.attach_partition(v_relation, v_target, 'archive', 'archived');
     p_archive.segment := v_target;
     p_archive.attempt := p_attempt;

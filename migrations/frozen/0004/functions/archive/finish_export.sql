@@ -115,8 +115,9 @@ begin
     end if;
     perform mnemo.injection_point('export.rows_deleted');
 
-    -- From here to the commit whoever reads the archive waits.
-    perform mnemo.lock_patiently('access exclusive', interval '20 milliseconds', 1, 'mnemo.archived_memory');
+    -- From here to the commit whoever reads the archive waits. A client's search holds it for as long as it reads from the store,
+    -- so that a short try would hardly ever succeed.
+    perform mnemo.lock_patiently('access exclusive', interval '500 milliseconds', 10, 'mnemo.archived_memory');
     perform mnemo.attach_partition(v_relation, v_target, 'archive', 'archived');
     p_archive.segment := v_target;
     p_archive.attempt := p_attempt;
