@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -19,6 +20,11 @@ from tests.archive.exports import at, expire, hold, key_id, plant, waiting
 from tests.archive.invariants import check
 from tests.conftest import Connection
 from tests.support.archives import keys_in, opened
+
+_FORGETTING: LiteralString = (
+    "select from pg_locks where relation = 'mnemo.archived_memory'::regclass and mode = 'RowShareLock'"
+    " and not granted"
+)
 
 
 async def test_x6_a_store_that_is_away_is_not_begun_anew(
@@ -164,3 +170,27 @@ async def test_n4_a_damaged_segment_does_not_keep_the_others_in_the_archive(
         expire(db)
         assert await mnemo.restore(segments=None) == 1
         assert len(await check(db, session.store)) == 2
+
+
+async def test_x1_who_forgets_at_the_last_step_of_a_compaction_does_not_end_it(
+    db: Connection, small_dsn: str, tmp_path: Path
+) -> None:
+    plant(db, 5)
+    point = "compact.rows_deleted"
+    async with opened(at(small_dsn, mnemo_injection_point=point), tmp_path) as (mnemo, session):
+        await export_step(session, 2)
+        with hold(db, point):
+            compacting = asyncio.create_task(compact(session, [1000001]))
+            while not waiting(db):
+                assert not compacting.done(), compacting
+                await asyncio.sleep(0)
+            # It reads the archive, and then waits for the compaction, which will want it for itself.
+            forgetting = asyncio.create_task(mnemo.forget(MemoryId(key_id(db, "k3"))))
+            while not db.execute(_FORGETTING).rowcount:
+                assert not forgetting.done(), forgetting
+                await asyncio.sleep(0)
+        done = await compacting
+        assert await forgetting
+        assert done is not None
+        assert done.memories == 3
+        assert len(await check(db, session.store)) == 4
