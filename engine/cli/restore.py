@@ -35,7 +35,7 @@ from engine.mnemo import Mnemo
     "--segment",
     "segments",
     multiple=True,
-    type=int,
+    type=click.IntRange(1, 2**31 - 1),
     metavar="N",
     envvar="MNEMO_RESTORE_SEGMENT",
     show_envvar=True,

@@ -17,7 +17,7 @@ from engine.mnemo import Mnemo
 
 
 @click.command()
-@click.argument("segments", nargs=-1, type=int)
+@click.argument("segments", nargs=-1, type=click.IntRange(1, 2**31 - 1))
 @click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @with_settings
 def command(settings: Settings, segments: tuple[int, ...], json: bool) -> None:

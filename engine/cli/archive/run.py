@@ -17,7 +17,7 @@ from engine.mnemo import Mnemo
 @click.command()
 @click.option(
     "--segment",
-    type=int,
+    type=click.IntRange(1, 2**31 - 1),
     metavar="N",
     show_envvar=True,
     help="This cold segment alone, whenever it was used.",

@@ -88,7 +88,8 @@ begin
     perform mnemo.injection_point('restore.attached');
     return v_there;
 exception
-    when lock_not_available then
+    -- Who waits for the archive while reading it is in the way, too.
+    when lock_not_available or deadlock_detected then
         return null;
 end
 $$;
