@@ -29,6 +29,7 @@ from tests.benchmarks.lifecycle import month
 from tests.benchmarks.moving import moving
 from tests.benchmarks.options import Options, parse
 from tests.benchmarks.ours import Hot
+from tests.benchmarks.readcurve import readcurve
 from tests.benchmarks.searches import curves, filters, search
 from tests.benchmarks.sketches import sketches
 from tests.benchmarks.stage import BITS, Stage, only, running, settings_of
@@ -36,7 +37,7 @@ from tests.benchmarks.writes import bulk, insert
 
 _INDEXED = {"index", "curves", "filters"}
 _STORED = {"bulk", "exact", "search", "insert", "algebra"} | _INDEXED
-_LOADED = {"ingest", "moves", "statistics", "copies", "archive", "sketches"} | _STORED
+_LOADED = {"ingest", "moves", "statistics", "copies", "archive", "sketches", "readcurve"} | _STORED
 _CONVERSED = {"evidence", "ablation", "crossvalidate"}
 # 50,000 less the queries and the rows kept back for inserting.
 _FEWEST_ROWS = 40_000
@@ -72,6 +73,8 @@ async def measure(
         rows += await archiving(stage, corpus, options)
     if "sketches" in asked and corpus is not None:
         rows += sketches(stage, corpus, options)
+    if "readcurve" in asked and corpus is not None:
+        rows += await readcurve(stage, corpus, options)
     if "composite" in asked:
         rows += await composites(stage, options)
     if asked & _CONVERSED and options.data is not None:

@@ -61,7 +61,7 @@ class _Asked:
 
 async def archiving(stage: Stage, corpus: Corpus, options: Options) -> list[Row]:
     """Archive a corpus as one segment, search it cold and warm, near and far; then as 10 and 100 segments."""
-    stored, note = _grown(corpus, options.scaled(100_000, 1_200))
+    stored, note = grown(corpus, options.scaled(100_000, 1_200))
     queries = corpus.queries[: options.scaled(200, 10)]
     with tempfile.TemporaryDirectory(prefix="mnemo-bench-") as folder:
         rows = await _one(stage, corpus, stored, queries, note, Path(folder) / "one", options)
@@ -262,7 +262,7 @@ def _memories(corpus: Corpus, stored: Hypervectors) -> list[Memory]:
     ]
 
 
-def _grown(corpus: Corpus, rows: int) -> tuple[Hypervectors, str]:
+def grown(corpus: Corpus, rows: int) -> tuple[Hypervectors, str]:
     """Return so many hypervectors, uint8[n, D/8]: those of the corpus, then like ones with noise."""
     base = corpus.hdvs[:rows]
     rng = np.random.default_rng(9)

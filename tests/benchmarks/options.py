@@ -25,6 +25,7 @@ SECTIONS = (
     "copies",
     "archive",
     "sketches",
+    "readcurve",
     "composite",
     "evidence",
     "ablation",
