@@ -39,8 +39,8 @@ begin
         with known as (
             -- Together go those that are encoded alike; a dimension that one does not know yet is no difference.
             select s.segment,
-                   (select jsonb_object_agg(c.key, c.value - array['dimension', 'keep_embedding', 'ranking', 'confidence_distance', 'bucket_rule', 'created_at'])
-                    from jsonb_each(r.collections) as c) as collections,
+                   coalesce((select jsonb_object_agg(c.key, c.value - array['dimension', 'keep_embedding', 'ranking', 'confidence_distance', 'bucket_rule', 'created_at'])
+                             from jsonb_each(r.collections) as c), '{}') as collections,
                    r.rows - coalesce(t.dead, 0) as alive,
                    t.dead > 0 and t.dead >= r.rows * mnemo.setting('archive_compact_share')
                    or coalesce(t.forgotten_at <= mnemo.now() - make_interval(secs => 86400 * mnemo.setting('archive_compact_days')), false) as is_due
