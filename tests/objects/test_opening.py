@@ -28,7 +28,10 @@ def test_where_the_archive_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     [
         (None, "archive.url: must be set where dsn is"),
         # Other tests register a scheme of their own.
-        ("ftp://host/path", "archive.url = ftp://host/path: must begin with one of file://,( planted://,)? s3://"),
+        (
+            "ftp://host/path",
+            "archive.url = ftp://host/path: must begin with one of file://,( planted://,)? s3://",
+        ),
         ("s3://", "archive.url"),
         ("s3:///prefix", "must be s3://bucket"),
         ("s3://bucket/../other", "must be s3://bucket"),
