@@ -116,6 +116,14 @@ class ObjectCorrupted(MnemoError):
     """An object is not what was written: its checksum or length differs."""
 
 
+class SealBroken(MnemoError):
+    """What is sealed does not open: it was changed, or this is not its key or its place."""
+
+
+class KeyUnavailable(MnemoError, LookupError):
+    """The key store has no such key, or cannot be reached."""
+
+
 class ConnectionFailed(MnemoError, ConnectionError):
     """The server cannot be reached."""
 
