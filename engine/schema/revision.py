@@ -97,7 +97,8 @@ def apply_change(revision: str) -> None:
     """Run a later revision: its hand-written change.sql, the tables it adds, then what it froze beside them.
 
     A schema file of an earlier revision is kept for the record only: tables that hold rows are altered by
-    change.sql, never made anew. One that is new in this revision runs as it stands.
+    change.sql, never made anew. One that is new in this revision runs as it stands. Grants come last, and always:
+    what is new has none yet.
     """
     folder = _frozen_dir(revision)
     verify_frozen(folder)
@@ -110,7 +111,17 @@ def apply_change(revision: str) -> None:
     ]
     if op.get_context().as_sql:
         apply_sql(render(_SAME_WIDTHS, _parameters()))
-    _load([folder / CHANGE, *replayed])
+    _load([folder / CHANGE, *replayed, *_grants_before(folder)])
+
+
+def _grants_before(folder: Path) -> list[Path]:
+    """Return the newest grants that an earlier revision froze, where this one has left them as they were."""
+    if (folder / "grants.sql").is_file():
+        return []
+    found = [earlier for earlier in sorted(_earlier(folder), reverse=True) if (earlier / "grants.sql").is_file()]
+    for earlier in found[:1]:
+        verify_frozen(earlier)
+    return [earlier / "grants.sql" for earlier in found[:1]]
 
 
 def _earlier(folder: Path) -> list[Path]:

@@ -1,5 +1,7 @@
--- The item memory: names and the hypervectors they stand for, searched by mnemo.cleanup.
+-- The item memory: names and the hypervectors they stand for, of each tenant, searched by mnemo.cleanup.
 create table mnemo.item (
-    name text primary key,
-    hdv bit({bits}) storage plain not null
+    name   text not null,
+    hdv    bit({bits}) storage plain not null,
+    tenant text not null,
+    primary key (tenant, name)
 );

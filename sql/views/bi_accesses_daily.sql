@@ -2,7 +2,7 @@
 create or replace view mnemo.bi_accesses_daily as
 select d.day, d.tenant, d.collection, d.tier, d.accesses
 from mnemo.access_daily d
-where d.tenant = mnemo.tenant();
+where d.tenant = (select mnemo.tenant());
 
 comment on view mnemo.bi_accesses_daily is 'For BI tools: accesses of this tenant''s memories by day, collection and tier.';
 comment on column mnemo.bi_accesses_daily.day is 'The day (UTC) on which they were counted (mnemo.bi_days).';

@@ -29,7 +29,7 @@ cross join (
 join mnemo.tier hot on hot.tier = 'hot'
 join mnemo.tier warm on warm.tier = 'warm'
 cross join lateral (select mnemo.strength_at(m.ltp, m.ltp_at, t.now, t.half_life) as strength offset 0) as s
-where m.tenant = mnemo.tenant();
+where m.tenant = (select mnemo.tenant());
 
 comment on view mnemo.bi_memories is 'For BI tools: one row a memory of this tenant, without its text.';
 comment on column mnemo.bi_memories.memory_id is 'Id of the memory.';

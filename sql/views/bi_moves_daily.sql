@@ -3,7 +3,7 @@ create or replace view mnemo.bi_moves_daily as
 select (l.at at time zone 'UTC')::date as day, l.tenant, l.from_tier, l.to_tier, l.policy, l.reason,
        count(*) as moves, avg(l.strength::double precision) as mean_strength
 from mnemo.move_log l
-where l.tenant = mnemo.tenant()
+where l.tenant = (select mnemo.tenant())
 group by 1, 2, 3, 4, 5, 6;
 
 comment on view mnemo.bi_moves_daily is 'For BI tools: moves of this tenant''s memories by day, tiers and cause; kept for prune_after_days.';

@@ -6,7 +6,7 @@ select m.id, m.key, m.collection, m.context, m.session, m.occurred_at, m.content
        a.access_count, a.last_access, m.created_at
 from mnemo.memory m
 join mnemo.activity a on a.bucket = m.bucket and a.id = m.id and a.segment = m.segment
-where m.tenant = mnemo.tenant();
+where m.tenant = (select mnemo.tenant());
 
 comment on view mnemo.memories is 'Memories of this tenant; INSERT, UPDATE of attributes, tier and pinned, and DELETE work.';
 

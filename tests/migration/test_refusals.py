@@ -95,6 +95,8 @@ def test_a_role_that_may_not_install_is_told_what_it_lacks(stranger: str, empty_
         assert migrate.current(empty_dsn) is None
         superuser.execute("drop schema mnemo")
         superuser.execute(f"grant create on database {superuser.info.dbname} to {role}")
+        assert f"Have a superuser run: grant mnemo_owner, mnemo_api, mnemo_engine to {role}" in refusal()
+        superuser.execute(f"grant mnemo_owner, mnemo_api, mnemo_engine to {role}")
         assert migrate.upgrade(stranger).changed
 
 

@@ -1,5 +1,5 @@
--- Each statement after a "-- section:" line yields one column of text: lines in a fixed order. Object numbers,
--- owners and times do not appear, so two databases with the same schema give the same text.
+-- Each statement after a "-- section:" line yields one column of text: lines in a fixed order. Object numbers
+-- and times do not appear, so two databases with the same schema give the same text.
 
 -- section: schema
 select concat_ws(' | ', n.nspname, 'grants ' || pg_temp.grants(n.nspacl, n.nspowner), obj_description(n.oid, 'pg_namespace'))
@@ -25,6 +25,7 @@ select concat_ws(' | ',
     case when c.relrowsecurity then 'row security' end,
     case when c.relforcerowsecurity then 'forced' end,
     case when c.relreplident <> 'd' and c.relkind in ('r', 'p') then 'replica identity ' || c.relreplident::text end,
+    case when c.relowner::regrole::text like 'mnemo\_%' then 'owner ' || c.relowner::regrole end,
     'grants ' || pg_temp.grants(c.relacl, c.relowner),
     obj_description(c.oid, 'pg_class'))
 from pg_class c
@@ -108,6 +109,7 @@ select concat_ws(' | ',
         format_type(g.aggtranstype, null), g.aggtransfn, g.aggcombinefn, g.aggfinalfn, g.aggserialfn, g.aggdeserialfn,
         g.agginitval, g.aggmtransfn, g.aggtransspace)
      from pg_aggregate g where g.aggfnoid = p.oid),
+    'owner ' || p.proowner::regrole,
     'grants ' || pg_temp.grants(p.proacl, p.proowner),
     obj_description(p.oid, 'pg_proc'))
 from pg_proc p join pg_language l on l.oid = p.prolang

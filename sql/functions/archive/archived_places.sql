@@ -7,5 +7,5 @@ set search_path = pg_catalog, pg_temp
 as $$
     select a.segment, a.row_number, a.id, a.bucket
     from mnemo.archived_memory a
-    where a.id = any (archived_places.ids) and a.tenant = mnemo.tenant()
+    where a.id = any (archived_places.ids) and a.tenant = (select mnemo.tenant())
 $$;

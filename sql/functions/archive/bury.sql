@@ -11,12 +11,12 @@ declare
     v_archived mnemo.archived_memory[];
 begin
     perform from mnemo.archived_memory a
-    where a.id = any (p_ids) and a.tenant = mnemo.tenant()
+    where a.id = any (p_ids) and a.tenant = (select mnemo.tenant())
     order by a.bucket, a.id
     for update of a;
     with buried as (
         delete from mnemo.archived_memory a
-        where a.id = any (p_ids) and a.tenant = mnemo.tenant()
+        where a.id = any (p_ids) and a.tenant = (select mnemo.tenant())
         returning a
     ), used as (
         delete from mnemo.archived_access c where c.id = any (p_ids)

@@ -9,7 +9,7 @@ declare
 begin
     select mnemo.access_rate_at(a.tier_accesses, a.entered_tier_at, a.last_access, mnemo.now()) into v_rate
     from mnemo.activity a
-    where a.bucket = mnemo.bucket_of(access_rate.id) and a.id = access_rate.id and a.tenant = mnemo.tenant();
+    where a.bucket = mnemo.bucket_of(access_rate.id) and a.id = access_rate.id and a.tenant = (select mnemo.tenant());
     if not found then
         perform mnemo.raise_unknown_memory(access_rate.id);
     end if;

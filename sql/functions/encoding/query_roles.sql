@@ -26,13 +26,13 @@ begin
     return query
         select t.role, t.term
         from mnemo.term t
-        where t.tenant = mnemo.tenant() and t.collection = p_collection.name and t.role = any (v_open) and t.term = any (v_spans);
-    if coalesce((select c.memories from mnemo.corpus c where c.tenant = mnemo.tenant() and c.collection = p_collection.name), 0) < 2000 then
+        where t.tenant = (select mnemo.tenant()) and t.collection = p_collection.name and t.role = any (v_open) and t.term = any (v_spans);
+    if coalesce((select c.memories from mnemo.corpus c where c.tenant = (select mnemo.tenant()) and c.collection = p_collection.name), 0) < 2000 then
         -- As in mnemo.term_counts: what is not added up yet counts while the collection is young.
         return query
             select distinct u.role, u.term
             from mnemo.term_log l, unnest(l.roles, l.terms) as u (role, term)
-            where l.tenant = mnemo.tenant() and l.collection = p_collection.name and u.role = any (v_open) and u.term = any (v_spans)
+            where l.tenant = (select mnemo.tenant()) and l.collection = p_collection.name and u.role = any (v_open) and u.term = any (v_spans)
               and not exists (select from mnemo.term t where t.tenant = l.tenant and t.collection = l.collection
                                                          and t.role = u.role and t.term = u.term);
     end if;

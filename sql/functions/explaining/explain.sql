@@ -39,7 +39,7 @@ declare
 begin
     select m.* into v_memory
     from mnemo.memory m
-    where m.bucket = mnemo.bucket_of(explain.id) and m.id = explain.id and m.tenant = mnemo.tenant()
+    where m.bucket = mnemo.bucket_of(explain.id) and m.id = explain.id and m.tenant = (select mnemo.tenant())
       and (explain.collection is null or m.collection = explain.collection);
     if not found then
         perform mnemo.raise_unknown_memory(explain.id);

@@ -31,7 +31,7 @@ begin
     v_ids := array(
         -- By `any`, not by a join with the array: PostgreSQL 18.1 drops rows from such a join that others changed while it waited.
         select a.id from mnemo.activity a
-        where a.id = any (v_ids) and a.tenant = mnemo.tenant() and a.tier <> 'hot' and not a.pinned
+        where a.id = any (v_ids) and a.tenant = (select mnemo.tenant()) and a.tier <> 'hot' and not a.pinned
         order by a.bucket, a.id
         for update of a);
     -- As they are now that they are locked: somebody else may have moved or pinned them before.

@@ -8,7 +8,7 @@ begin
     -- mnemo.set_deadlines reads memories: a bulk load under way is waited for before anything is locked.
     perform mnemo.lock_for_writing();
     update mnemo.activity a set pinned = coalesce(pin.pinned, true)
-    where a.bucket = mnemo.bucket_of(pin.id) and a.id = pin.id and a.tenant = mnemo.tenant();
+    where a.bucket = mnemo.bucket_of(pin.id) and a.id = pin.id and a.tenant = (select mnemo.tenant());
     if not found then
         perform mnemo.raise_unknown_memory(pin.id);
     end if;

@@ -14,7 +14,7 @@ begin
     perform mnemo.lock_for_writing();
     select mnemo.strength_at(a.ltp, a.ltp_at, v_now, v_half_life) into v_strength
     from mnemo.activity a
-    where a.bucket = mnemo.bucket_of(reinforce.id) and a.id = reinforce.id and a.tenant = mnemo.tenant()
+    where a.bucket = mnemo.bucket_of(reinforce.id) and a.id = reinforce.id and a.tenant = (select mnemo.tenant())
     for update;
     if not found then
         perform mnemo.raise_unknown_memory(reinforce.id);

@@ -8,7 +8,7 @@ declare
 begin
     select mnemo.strength_at(a.ltp, a.ltp_at, mnemo.now(), mnemo.half_life()) into v_strength
     from mnemo.activity a
-    where a.bucket = mnemo.bucket_of(strength.id) and a.id = strength.id and a.tenant = mnemo.tenant();
+    where a.bucket = mnemo.bucket_of(strength.id) and a.id = strength.id and a.tenant = (select mnemo.tenant());
     if not found then
         perform mnemo.raise_unknown_memory(strength.id);
     end if;

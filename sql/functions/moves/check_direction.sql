@@ -11,7 +11,7 @@ begin
     join mnemo.activity a on a.bucket = mnemo.bucket_of(w.id) and a.id = w.id
     join mnemo.tier here on here.tier = a.tier
     join mnemo.tier there on there.tier = p_tier
-    where a.tenant = mnemo.tenant()
+    where a.tenant = (select mnemo.tenant())
       and case p_direction when 'promote' then there.place > here.place else there.place < here.place end
     limit 1;
     if found then

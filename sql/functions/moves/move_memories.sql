@@ -14,7 +14,7 @@ begin
     v_found := array(
         -- By `any`, not by a join with the array: PostgreSQL 18.1 drops rows from such a join that others changed while it waited.
         select a.id from mnemo.activity a
-        where a.id = any (p_ids) and a.tenant = mnemo.tenant()
+        where a.id = any (p_ids) and a.tenant = (select mnemo.tenant())
         order by a.bucket, a.id
         for update of a);
     select w.id into v_unknown

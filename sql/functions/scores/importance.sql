@@ -12,7 +12,7 @@ begin
     into v_importance
     from mnemo.memory m
     join mnemo.activity a on a.bucket = m.bucket and a.id = m.id
-    where m.bucket = mnemo.bucket_of(importance.id) and m.id = importance.id and m.tenant = mnemo.tenant();
+    where m.bucket = mnemo.bucket_of(importance.id) and m.id = importance.id and m.tenant = (select mnemo.tenant());
     if not found then
         perform mnemo.raise_unknown_memory(importance.id);
     end if;

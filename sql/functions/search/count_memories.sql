@@ -10,7 +10,7 @@ begin
     perform mnemo.collection(collection);
     return (
         select count(*) from mnemo.memory m
-        where m.tenant = mnemo.tenant() and m.collection = count_memories.collection
+        where m.tenant = (select mnemo.tenant()) and m.collection = count_memories.collection
           and (v_path is null or m.attributes @@ v_path));
 end
 $$;

@@ -6,5 +6,5 @@ as $$
     select m.*
     from (select distinct i.id from unnest(ids) as i (id)) as wanted
     join mnemo.memory m on m.bucket = mnemo.bucket_of(wanted.id) and m.id = wanted.id
-    where m.tenant = mnemo.tenant()
+    where m.tenant = (select mnemo.tenant())
 $$;

@@ -21,7 +21,7 @@ begin
     return query
     select m.*
     from mnemo.memory m
-    where m.tenant = mnemo.tenant() and m.collection = scroll.collection
+    where m.tenant = (select mnemo.tenant()) and m.collection = scroll.collection
       and (after is null or m.id > after)
       and (v_path is null or m.attributes @@ v_path)
     order by m.id

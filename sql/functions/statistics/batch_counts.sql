@@ -17,7 +17,7 @@ begin
     memories := v_known.memories;
     counts := v_known.counts;
     -- As in mnemo.term_counts: what is not added up yet counts while the collection is young.
-    if coalesce((select c.memories from mnemo.corpus c where c.tenant = mnemo.tenant() and c.collection = p_collection), 0) < 2000 then
+    if coalesce((select c.memories from mnemo.corpus c where c.tenant = (select mnemo.tenant()) and c.collection = p_collection), 0) < 2000 then
         memories := memories + p_memories;
         counts := array(
             select w.holding + w.added from unnest(counts, p_holding) with ordinality as w (holding, added, place) order by w.place);

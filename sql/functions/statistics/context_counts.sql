@@ -23,7 +23,7 @@ begin
     v_texts := array(
         select mnemo.spaced_text(left(m.content, 2000))
         from mnemo.memory m
-        where m.tenant = mnemo.tenant() and m.collection = p_collection and m.context = p_context
+        where m.tenant = (select mnemo.tenant()) and m.collection = p_collection and m.context = p_context
         limit p_most);
     memories := cardinality(v_texts);
     counts := array(

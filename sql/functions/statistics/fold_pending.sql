@@ -21,12 +21,12 @@ begin
         -- While a collection is young, readers add up what is pending (mnemo.term_counts): less is left for them.
         select case when c.memories < 2000 then 5000 else 50000 end, c.folded into v_most, v_folded
         from mnemo.corpus c
-        where c.tenant = mnemo.tenant() and c.collection = v_collection;
+        where c.tenant = (select mnemo.tenant()) and c.collection = v_collection;
         -- From the last fold on, and up to the limit: what was folded lies before that, dead until vacuum comes by.
         select count(*) as rows, sum(p.terms) as terms into v_pending
         from (select cardinality(l.terms) as terms
               from mnemo.term_log l
-              where l.tenant = mnemo.tenant() and l.collection = v_collection and l.id > coalesce(v_folded, 0)
+              where l.tenant = (select mnemo.tenant()) and l.collection = v_collection and l.id > coalesce(v_folded, 0)
               order by l.id
               limit c_rows) as p;
         if v_pending.rows = c_rows or v_pending.terms > coalesce(v_most, 5000) then

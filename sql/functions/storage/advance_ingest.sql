@@ -9,7 +9,7 @@ begin
     values (mnemo.tenant(), advance_ingest.collection, advance_ingest.source, 0, mnemo.now(), mnemo.now())
     on conflict do nothing;
     update mnemo.ingest i set position = p_to, updated_at = mnemo.now()
-    where i.tenant = mnemo.tenant() and i.collection = advance_ingest.collection and i.source = advance_ingest.source
+    where i.tenant = (select mnemo.tenant()) and i.collection = advance_ingest.collection and i.source = advance_ingest.source
       and i.position = p_from and p_to >= p_from;
     if not found then
         raise exception 'records of % from % on are being stored by another ingest', quote_literal(advance_ingest.source), p_from + 1

@@ -17,11 +17,11 @@ begin
     loop
         select m.tenant, m.collection, m.key, m.context into v_memory
         from mnemo.memory m
-        where m.bucket = v_bucket and m.id = forget.id and m.tenant = mnemo.tenant();
+        where m.bucket = v_bucket and m.id = forget.id and m.tenant = (select mnemo.tenant());
         if not found then
             select a.tenant, a.collection, a.key, a.context into v_memory
             from mnemo.archived_memory a
-            where a.bucket = v_bucket and a.id = forget.id and a.tenant = mnemo.tenant();
+            where a.bucket = v_bucket and a.id = forget.id and a.tenant = (select mnemo.tenant());
             if not found then
                 return false;
             end if;

@@ -5,5 +5,5 @@ set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(max(i.position), 0)
     from mnemo.ingest i
-    where i.tenant = mnemo.tenant() and i.collection = ingest_position.collection and i.source = ingest_position.source
+    where i.tenant = (select mnemo.tenant()) and i.collection = ingest_position.collection and i.source = ingest_position.source
 $$;

@@ -9,16 +9,16 @@ begin
     -- By `any`, not by a join with the array: PostgreSQL 18.1 drops rows from such a join that others changed while it waited.
     perform from mnemo.memory m
     join mnemo.memory_key k on k.tenant = m.tenant and k.collection = m.collection and k.key = m.key
-    where m.id = any (p_ids) and m.tenant = mnemo.tenant()
+    where m.id = any (p_ids) and m.tenant = (select mnemo.tenant())
     order by k.collection, k.key
     for update of k;
     perform from mnemo.archived_memory m
     join mnemo.memory_key k on k.tenant = m.tenant and k.collection = m.collection and k.key = m.key
-    where m.id = any (p_ids) and m.tenant = mnemo.tenant()
+    where m.id = any (p_ids) and m.tenant = (select mnemo.tenant())
     order by k.collection, k.key
     for update of k;
     perform from mnemo.activity a
-    where a.id = any (p_ids) and a.tenant = mnemo.tenant()
+    where a.id = any (p_ids) and a.tenant = (select mnemo.tenant())
     order by a.bucket, a.id
     for update of a;
 end

@@ -25,7 +25,7 @@ begin
     loop
         select a.segment into v_segment
         from mnemo.activity a
-        where a.bucket = mnemo.bucket_of(set_attributes.id) and a.id = set_attributes.id and a.tenant = mnemo.tenant()
+        where a.bucket = mnemo.bucket_of(set_attributes.id) and a.id = set_attributes.id and a.tenant = (select mnemo.tenant())
         for update;
         if found then
             update mnemo.memory m set attributes = v_attributes
@@ -35,11 +35,11 @@ begin
             exit;
         end if;
         update mnemo.archived_memory a set attributes = v_attributes
-        where a.bucket = mnemo.bucket_of(set_attributes.id) and a.id = set_attributes.id and a.tenant = mnemo.tenant()
+        where a.bucket = mnemo.bucket_of(set_attributes.id) and a.id = set_attributes.id and a.tenant = (select mnemo.tenant())
         returning a.context, a.collection, '' as content, a.occurred_at, old.attributes into v_was;
         exit when found;
         if not exists (select from mnemo.activity a
-                       where a.bucket = mnemo.bucket_of(set_attributes.id) and a.id = set_attributes.id and a.tenant = mnemo.tenant()) then
+                       where a.bucket = mnemo.bucket_of(set_attributes.id) and a.id = set_attributes.id and a.tenant = (select mnemo.tenant())) then
             perform mnemo.raise_unknown_memory(set_attributes.id);
         end if;
     end loop;

@@ -1,6 +1,6 @@
 -- The one way in: writes a batch of drafts and returns their ids in order. All or nothing.
 -- Invariant kept: each memory has exactly one row in mnemo.memory, one in mnemo.activity that names its
--- segment, and one in mnemo.memory_key if it has a key. Locks: the table, keys, activity, memory.
+-- segment, and one in mnemo.memory_key if it has a key. Locks: the table, the tenant's quota, keys, activity, memory.
 -- New memories go into p_into: mnemo.memory, or the table of a bulk load (one segment, not yet attached).
 create or replace function mnemo.write_drafts(p_drafts mnemo.draft[], p_into regclass default 'mnemo.memory') returns uuid[]
 language plpgsql volatile
@@ -13,9 +13,11 @@ declare
     v_drafts    mnemo.draft[];
     v_revived   mnemo.archived_memory[];
     v_open      mnemo.open_segment[];
+    v_counted   boolean;
 begin
     -- A bulk load under way is waited for before any key is claimed: it may write the same ones.
     perform mnemo.lock_for_writing();
+    v_counted := mnemo.lock_quota(cardinality(p_drafts));
     -- Read once: a segment may be sealed between two statements, and memory and activity must name the same.
     v_open := array(select o from mnemo.open_segment o);
     perform mnemo.check_drafts(p_drafts);
@@ -35,6 +37,11 @@ begin
                 from unnest(v_drafts) d
                 left join unnest(v_revived) as r on r.id = d.id and d.existed);
         end if;
+    end if;
+    if v_counted then
+        perform mnemo.charge_drafts(v_drafts, v_revived, p_into, cardinality(p_drafts));
+    end if;
+    if exists (select from unnest(v_drafts) d where d.existed) then
         perform mnemo.rewrite_memories(v_drafts, p_into);
     end if;
 

@@ -1,0 +1,30 @@
+-- The tenant that the caller acts for: the setting mnemo.tenant; where it is not set the only one granted to the role, else
+-- 'default'. MN015 when the role may not act for it. Members of mnemo_owner and mnemo_worker, and superusers, may for all.
+create or replace function mnemo.tenant() returns text
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- After a SET LOCAL ends, the setting is '' and not null.
+    v_asked   text := nullif(current_setting('mnemo.tenant', true), '');
+    v_caller  name := mnemo.caller();
+    v_granted text[];
+begin
+    if pg_has_role(v_caller, 'mnemo_owner', 'member') or pg_has_role(v_caller, 'mnemo_worker', 'member') then
+        return coalesce(v_asked, 'default');
+    end if;
+    v_granted := array(
+        select t.tenant from mnemo.tenant_role t
+        join pg_roles r on r.rolname = t.role
+        where pg_has_role(v_caller, r.oid, 'member'));
+    if v_asked is null then
+        v_asked := case when cardinality(v_granted) = 1 and v_granted[1] <> '*' then v_granted[1] else 'default' end;
+    end if;
+    if not v_granted && array[v_asked, '*'] then
+        raise exception 'role % may not act for tenant %', quote_ident(v_caller), quote_literal(v_asked)
+            using errcode = 'MN015',
+                  hint = 'Set mnemo.tenant to one granted to the role; mnemo.grant_tenant(role, tenant) grants one.';
+    end if;
+    return v_asked;
+end
+$$;
