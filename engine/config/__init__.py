@@ -10,6 +10,7 @@ from engine.config.sections import (
     Pool,
     Resilience,
     Search,
+    Vault,
     Worker,
 )
 from engine.config.settings import Settings
@@ -25,5 +26,6 @@ __all__ = [
     "Resilience",
     "Search",
     "Settings",
+    "Vault",
     "Worker",
 ]

@@ -258,6 +258,34 @@ class Archive(Section):
         return value
 
 
+class Vault(Section):
+    """Encrypted items, and where the keys are that open them."""
+
+    keys: str | None = Field(
+        default=None,
+        repr=False,
+        description="key store, outside the database and its backups; null: no vault",
+        json_schema_extra={"allowed": "file:///path, env: or kms://region, without credentials"},
+    )
+    chunk_bytes: int = Field(
+        default=1_048_576,
+        ge=4096,
+        le=16_777_216,
+        description="plaintext of one sealed chunk of an item, bytes; an item is read and written by chunks",
+    )
+
+    @field_validator("keys")
+    @classmethod
+    def _names_a_key_store(cls, value: str | None) -> str | None:
+        if value is not None:
+            scheme, colon, rest = value.partition(":")
+            host = rest.removeprefix("//").partition("/")[0] if rest.startswith("//") else ""
+            if not colon or not scheme.isalnum() or not scheme.islower() or "@" in host:
+                # The text may hold a password.
+                raise ValueError("must be file:///path, env: or kms://region, without credentials")
+        return value
+
+
 class Worker(Section):
     """How `mnemo worker` runs the jobs."""
 

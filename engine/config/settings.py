@@ -21,6 +21,7 @@ from engine.config.sections import (
     Pool,
     Resilience,
     Search,
+    Vault,
     Worker,
 )
 from engine.config.sources import EnvironmentSource, FileSource, PresetSource, layers
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     ingest: Ingest = Field(default_factory=Ingest)
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
     archive: Archive = Field(default_factory=Archive)
+    vault: Vault = Field(default_factory=Vault)
     worker: Worker = Field(default_factory=Worker)
     logging: Logging = Field(default_factory=Logging)
 

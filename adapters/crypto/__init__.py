@@ -1,0 +1,1 @@
+"""The cipher of vaults, and the stores of their keys."""
