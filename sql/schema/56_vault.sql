@@ -30,7 +30,7 @@ create table mnemo.data_key (
     wrapped bytea not null
 );
 
-create index data_key_epoch on mnemo.data_key (tenant, epoch);
+create index data_key_epoch on mnemo.data_key (tenant, epoch, id);
 
 comment on table mnemo.data_key is 'Every data key, wrapped by the epoch key of its tenant.';
 comment on column mnemo.data_key.id is 'The vault item, the memory, or whatever has an index.';

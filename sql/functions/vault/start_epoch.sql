@@ -5,8 +5,11 @@ create or replace function mnemo.start_epoch(epoch integer, store text, check_va
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_before integer;
 begin
-    perform mnemo.switch_epoch(start_epoch.epoch, start_epoch.store, start_epoch.check_value);
+    v_before := mnemo.switch_epoch(start_epoch.epoch, start_epoch.store, start_epoch.check_value);
+    perform mnemo.record_audit('vault.rotate', start_epoch.epoch::text, jsonb_build_object('from', v_before, 'store', start_epoch.store));
     perform mnemo.injection_point('vault.epoch_started');
 end
 $$;

@@ -26,13 +26,12 @@ begin
         raise exception 'of vault item % there are % chunks, the last at position %', vault_finish.item, v_chunks, coalesce(v_last::text, 'none')
             using errcode = 'MN002';
     end if;
-    perform mnemo.make_room(vault_finish.name, v_stored, vault_finish.replace);
-    perform mnemo.lock_active_epoch(vault_finish.epoch);
+    perform mnemo.make_room(vault_finish.name, v_stored, vault_finish.replace, coalesce(vault_finish.epoch, 0));
+    insert into mnemo.data_key (id, tenant, purpose, epoch, wrapped)
+    values (vault_finish.item, v_tenant, 'item', vault_finish.epoch, vault_finish.wrapped);
     perform mnemo.insert_vault_item(row(
         vault_finish.item, v_tenant, vault_finish.kind, vault_finish.name, vault_finish.metadata, vault_finish.bytes, v_stored, v_chunks,
         vault_finish.chunk_bytes, vault_finish.files, coalesce(vault_finish.happened_at, v_at), v_at, 'client', vault_finish.version)::mnemo.vault_item);
-    insert into mnemo.data_key (id, tenant, purpose, epoch, wrapped)
-    values (vault_finish.item, v_tenant, 'item', vault_finish.epoch, vault_finish.wrapped);
     perform mnemo.injection_point('vault.finished');
     return v_at;
 end

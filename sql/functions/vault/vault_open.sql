@@ -2,8 +2,8 @@
 -- audit with it: commit before reading chunks, and nothing is read without a trace. MN017 when there is no such item; MN002 for
 -- one of the scheme sql, which only mnemo.vault_get opens. For mnemo_vault.
 create or replace function mnemo.vault_open(name text, act text default 'vault.get')
-returns table (item uuid, kind text, bytes bigint, chunks integer, chunk_bytes integer, files integer, version smallint,
-               epoch integer, wrapped bytea, check_value bytea)
+returns table (item uuid, tenant text, kind text, bytes bigint, chunks integer, chunk_bytes integer, files integer, version smallint,
+               epoch integer, wrapped bytea)
 language plpgsql volatile
 rows 1
 set search_path = pg_catalog, pg_temp
@@ -21,10 +21,9 @@ begin
     perform mnemo.record_audit(vault_open.act, v_item.id::text, jsonb_build_object('kind', v_item.kind));
     -- A data key that is not there leaves the wrapped one null: the item does not open.
     return query
-    select v_item.id, v_item.kind, v_item.bytes, v_item.chunks, v_item.chunk_bytes, v_item.files, v_item.version,
-           d.epoch, d.wrapped, k.check_value
+    select v_item.id, v_item.tenant, v_item.kind, v_item.bytes, v_item.chunks, v_item.chunk_bytes, v_item.files, v_item.version,
+           d.epoch, d.wrapped
     from (select) as one
-    left join mnemo.data_key d on d.id = v_item.id and d.tenant = v_item.tenant and d.purpose = 'item'
-    left join mnemo.vault_key k on k.tenant = d.tenant and k.epoch = d.epoch;
+    left join mnemo.data_key d on d.id = v_item.id and d.tenant = v_item.tenant and d.purpose = 'item';
 end
 $$;

@@ -21,10 +21,10 @@ begin
                                     'cipher-algo=aes256, compress-algo=0, s2k-mode=1, s2k-digest-algo=sha256');
     v_body := mnemo.vault_mac(vault_put.key, v_id, v_tenant, vault_put.kind, vault_put.name, v_body) || v_body;
     perform mnemo.make_room(vault_put.name, octet_length(v_body), false);
+    insert into mnemo.vault_chunk (item, position, tenant, body) values (v_id, 0, v_tenant, v_body);
     perform mnemo.insert_vault_item(row(
         v_id, v_tenant, vault_put.kind, vault_put.name, vault_put.metadata, octet_length(vault_put.content), octet_length(v_body), 1,
         greatest(octet_length(vault_put.content), 1), null, v_at, v_at, 'sql', 1)::mnemo.vault_item);
-    insert into mnemo.vault_chunk (item, position, tenant, body) values (v_id, 0, v_tenant, v_body);
     return v_id;
 end
 $$;
