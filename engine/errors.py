@@ -100,6 +100,24 @@ class ArchiveConflict(MnemoError):
     sqlstate = "MN014"
 
 
+class UnknownItem(MnemoError, LookupError):
+    """There is no such vault item."""
+
+    sqlstate = "MN017"
+
+
+class VaultConflict(MnemoError):
+    """An epoch key or a vault item is in another state than the call needs; trying again may succeed."""
+
+    sqlstate = "MN018"
+
+
+class SecretExposed(MnemoError):
+    """The server would write secrets to its log, or has them in a statement."""
+
+    sqlstate = "MN019"
+
+
 class StoreUnavailable(MnemoError, ConnectionError):
     """The object store cannot be reached, or answers with errors."""
 
