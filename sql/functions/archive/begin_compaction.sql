@@ -3,7 +3,9 @@
 -- (archive_compact_share), with memories forgotten archive_compact_days ago, or of which there are too many small ones, the
 -- first, and what it can be merged with: segments of the same encoding that are due too, or small, up to
 -- archive_segment_rows memories. Else just these. No row when there is nothing to do, or somebody else is at it.
--- MN010 for what is no archived segment.
+-- A segment with memories of a tenant that may not be in this store (mnemo.held_tenants) waits until they have been brought
+-- back; one with dead rows of such a tenant is due at once.
+-- MN010 for what is no archived segment, MN014 for one that has to wait.
 create or replace function mnemo.begin_compaction(worker text, segments integer[] default null) returns setof mnemo.segment
 language plpgsql volatile
 rows 2
@@ -17,6 +19,8 @@ declare
     v_attempt uuid;
     v_chosen  integer[];
     v_unknown integer;
+    v_held    text[] := mnemo.held_tenants();
+    v_waiting text;
 begin
     if segments is not null then
         select w.segment into v_unknown
@@ -25,6 +29,11 @@ begin
         limit 1;
         if found then
             raise exception 'there is no archived segment %', coalesce(v_unknown::text, 'null') using errcode = 'MN010';
+        end if;
+        select a.tenant into v_waiting from mnemo.archived_memory a where a.segment = any (segments) and a.tenant = any (v_held) limit 1;
+        if found then
+            raise exception 'memories of tenant % are there, which may not be written to this store again', quote_literal(v_waiting)
+                using errcode = 'MN014', hint = 'mnemo worker brings them back; then their rows can be left out.';
         end if;
         v_chosen := segments;
     end if;
@@ -43,14 +52,17 @@ begin
                              from jsonb_each(r.collections) as c), '{}') as collections,
                    r.rows - coalesce(t.dead, 0) as alive,
                    t.dead > 0 and t.dead >= r.rows * mnemo.setting('archive_compact_share')
+                   or coalesce(t.is_held, false)
                    or coalesce(t.forgotten_at <= mnemo.now() - make_interval(secs => 86400 * mnemo.setting('archive_compact_days')), false) as is_due
             from mnemo.segment s
             join mnemo.archive r using (segment)
             left join lateral (
-                select count(*) as dead, min(x.at) filter (where x.reason in ('forgotten', 'rewritten')) as forgotten_at
+                select count(*) as dead, min(x.at) filter (where x.reason in ('forgotten', 'rewritten')) as forgotten_at,
+                       bool_or(x.tenant = any (v_held)) as is_held
                 from mnemo.tombstone x where x.segment = s.segment
             ) as t on true
             where s.state = 'archived'
+              and not exists (select from mnemo.archived_memory a where a.segment = s.segment and a.tenant = any (v_held))
         ), sized as (
             select k.*, k.alive <= v_most / 4 as is_small,
                    count(*) filter (where k.alive <= v_most / 4) over (partition by k.collections) >= c_small_ones as are_many

@@ -39,9 +39,9 @@ begin
     perform mnemo.create_partition(v_relation, 'archive');
     execute format(
         'insert into mnemo.%I (occurred_at, created_at, ltp_at, last_access, expires_at, segment, row_number, ltp, access_count, '
-                              'bucket, id, tenant, collection, context, session, key, attributes, sketch) '
+                              'bucket, id, tenant, collection, context, session, key, attributes, sketch, object_bytes) '
         'select a.occurred_at, a.created_at, a.ltp_at, a.last_access, a.expires_at, %s, k.row_number, a.ltp, a.access_count, '
-               'a.bucket, a.id, a.tenant, a.collection, a.context, a.session, a.key, a.attributes, a.sketch '
+               'a.bucket, a.id, a.tenant, a.collection, a.context, a.session, a.key, a.attributes, a.sketch, a.object_bytes '
         'from pg_temp.mnemo_kept k '
         'join mnemo.archive r on r.attempt = k.attempt '
         'join mnemo.archived_memory a on a.segment = r.segment and a.bucket = mnemo.bucket_of(k.id) and a.id = k.id and a.row_number = k.old_row '

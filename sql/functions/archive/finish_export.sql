@@ -1,8 +1,8 @@
 -- The last step of an export: puts an archived segment in the place of the memories whose rows in its objects were read back
 -- and verified, in one transaction; returns how many. Which rows, in which version, is in pg_temp.mnemo_exported
 -- (row_number, bucket, id, tenant, collection, place, writer); p_archive is what is known of the objects (its segment, rows and archived_at are
--- filled in here). A memory changed, moved, pinned or forgotten since it was read, used since this began, or held by
--- somebody, stays where it is or is gone: its row is dead. Null when somebody else rebuilds a partition or stays in the archive: try again.
+-- filled in here). A memory changed, moved, pinned or forgotten since it was read, used since this began, held by somebody, or
+-- of a tenant that may not be in this store any more, stays where it is or is gone: its row is dead. Null when somebody else rebuilds a partition or stays in the archive: try again.
 -- MN012 when the attempt is no longer under way, MN014 when one of its objects has not been verified.
 -- Invariant kept: in every snapshot a memory is either in mnemo.memory, with its activity row, or in
 -- mnemo.archived_memory, whose row is the version that is in the objects; its key names it throughout.
@@ -45,10 +45,10 @@ begin
     perform mnemo.create_partition(v_relation, 'archive');
     execute format(
         'insert into mnemo.%I (occurred_at, created_at, ltp_at, last_access, expires_at, segment, row_number, ltp, access_count, '
-                              'bucket, id, tenant, collection, context, session, key, attributes, sketch) '
+                              'bucket, id, tenant, collection, context, session, key, attributes, sketch, object_bytes) '
         'select m.occurred_at, m.created_at, a.ltp_at, a.last_access, case when r.age_of_stay then $1 else m.created_at end + r.age, %s, e.row_number, a.ltp, '
                'least(a.access_count, 2147483647), m.bucket, m.id, m.tenant, m.collection, m.context, m.session, m.key, m.attributes, '
-               'substring(m.hdv from 1 for {archive_bits})::bit({archive_bits}) '
+               'substring(m.hdv from 1 for {archive_bits})::bit({archive_bits}), mnemo.object_bytes(m.content, m.embedding) '
         'from pg_temp.mnemo_exported e '
         'join mnemo.memory m on m.segment = %s and m.bucket = e.bucket and m.id = e.id and m.ctid = e.place and m.xmin = e.writer '
         'join mnemo.activity a on a.bucket = m.bucket and a.id = m.id and a.segment = m.segment '
@@ -75,8 +75,8 @@ begin
         'join mnemo.%I t on t.bucket = a.bucket and t.id = a.id '
         'join pg_temp.mnemo_exported e on e.row_number = t.row_number '
         'join mnemo.memory m on m.segment = a.segment and m.bucket = a.bucket and m.id = a.id and m.ctid = e.place and m.xmin = e.writer '
-        'where a.segment = $2 and not a.pinned and a.access_count = t.access_count and a.ltp_at = t.ltp_at', v_relation)
-    into v_ids using v_locked, v_segment;
+        'where a.segment = $2 and not a.pinned and a.access_count = t.access_count and a.ltp_at = t.ltp_at and a.tenant <> all ($3)', v_relation)
+    into v_ids using v_locked, v_segment, mnemo.held_tenants();
     if v_ids = '{}' then
         execute format('drop table mnemo.%I', v_relation);
         perform mnemo.drop_objects(p_attempt);

@@ -66,6 +66,7 @@ begin
         select mnemo.with_uses(a, c)
         from mnemo.archived_memory a left join mnemo.archived_access c on c.bucket = a.bucket and c.id = a.id
         where a.segment = v_old);
+    perform mnemo.size_fetched(v_rows);
     perform mnemo.readmit(v_rows, v_segment, 'restored');
     delete from mnemo.archived_access c using mnemo.archived_memory a where a.segment = v_old and c.bucket = a.bucket and c.id = a.id;
     delete from mnemo.restore_request q using mnemo.archived_memory a where a.segment = v_old and q.bucket = a.bucket and q.id = a.id;

@@ -1,9 +1,9 @@
 -- Brings memories back from the archive into the open segment of a tier, from what was read of them into
 -- pg_temp.mnemo_fetched (mnemo.open_fetched), and returns their ids. What was forgotten, rewritten, restored or moved to
 -- another segment since it was read is left out. Attributes are those of now, all else is as it was archived; its words
--- stayed counted. reason: restored, or accesses. data_corrupted for rows that are not what was archived.
+-- stayed counted, and so did what it takes of a quota. reason: restored, or accesses. data_corrupted for rows that are not what was archived.
 -- Invariant kept: the memory, its activity row and the tombstone in place of its archived row are one transaction; its key
--- names it throughout. Locks: the table, keys, archived memories.
+-- names it throughout. Locks: the table, the quota, keys, archived memories.
 create or replace function mnemo.restore_memories(tier text default 'warm', reason text default 'restored') returns uuid[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -28,6 +28,7 @@ begin
         order by a.tenant
     loop
         perform set_config('mnemo.tenant', v_group.tenant, true);
+        perform mnemo.lock_quota();
         perform mnemo.lock_memories(v_group.ids);
         perform from mnemo.archived_memory a where a.id = any (v_group.ids) order by a.bucket, a.id for update of a;
         -- Looked at again, now that nobody can take them elsewhere.
@@ -39,6 +40,7 @@ begin
         continue when v_ids = '{}';
         perform mnemo.check_fetched(v_back);
         perform mnemo.injection_point('restore.checked');
+        perform mnemo.size_fetched(v_back);
         v_back := mnemo.bury(v_ids, 'restored');
         insert into mnemo.memory (occurred_at, created_at, segment, bucket, id, tenant, collection, context, session, key, content,
                                   attributes, embedding, encoded, hdv)

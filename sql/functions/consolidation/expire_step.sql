@@ -25,6 +25,8 @@ begin
         order by a.tenant
     loop
         perform set_config('mnemo.tenant', v_due.tenant, true);
+        -- Quotas in the order of tenants, each before its rows.
+        perform mnemo.lock_quota();
         perform mnemo.lock_memories(v_due.ids);
         perform mnemo.injection_point('expire.locked');
         -- Asked again, now that nobody can pin them: a memory pinned meanwhile has no expires_at.

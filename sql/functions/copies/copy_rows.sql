@@ -1,7 +1,7 @@
 -- What an attempt copies, as one snapshot has it: memories in the tiers whole; of archived ones the attributes alone, since the
 -- rest is in the objects of their segment (content and hdv null); of forgotten ones that they are, and since when (occurred_at).
 -- A memory that is nowhere and that the queue does not call forgotten is left out: it was forgotten since, which the queue
--- will say, or it was lost, and then an older copy must stay the last.
+-- will say, or it was lost, and then an older copy must stay the last. Left out are tenants that may not be in this store.
 create or replace function mnemo.copy_rows(p_attempt uuid)
 returns table (
     id             uuid,
@@ -49,15 +49,17 @@ as $$
     from queued q
     join mnemo.activity a on a.bucket = q.bucket and a.id = q.id
     join mnemo.memory m on m.segment = a.segment and m.bucket = a.bucket and m.id = a.id
+    where m.tenant <> all (mnemo.held_tenants())
     union all
     select m.id, m.bucket, m.tenant, m.collection, m.key, m.context, m.session, m.occurred_at, m.created_at, null, m.attributes,
            null, m.ltp, m.ltp_at, m.last_access, m.access_count, m.expires_at, null, null, null, 'archive', false, false
     from queued q
     join mnemo.archived_memory m on m.bucket = q.bucket and m.id = q.id
+    where m.tenant <> all (mnemo.held_tenants())
     union all
     select q.id, q.bucket, q.tenant, null, null, null, null, q.at, null, null, null,
            null, null, null, null, null, null, null, null, null, null, false, true
     from queued q
-    where q.forgotten
+    where q.forgotten and q.tenant <> all (mnemo.held_tenants())
     order by 1
 $$;

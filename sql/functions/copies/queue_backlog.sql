@@ -11,6 +11,7 @@ declare
     v_since xid8;
     v_last  uuid;
     v_done  bigint;
+    v_held  text[] := mnemo.held_tenants();
 begin
     select b.after, b.since into v_after, v_since from mnemo.copy_backlog b for update skip locked;
     if not found or pg_snapshot_xmin(pg_current_snapshot()) <= v_since or exists (
@@ -20,7 +21,7 @@ begin
         return 0;
     end if;
     with old as materialized (
-        select a.id, a.bucket, a.tenant from mnemo.activity a where a.id > v_after order by a.id limit c_rows
+        select a.id, a.bucket, a.tenant from mnemo.activity a where a.id > v_after and a.tenant <> all (v_held) order by a.id limit c_rows
     ), queued as (
         insert into mnemo.uncopied (at, id, bucket, forgotten, tenant)
         select mnemo.now(), o.id, o.bucket, false, o.tenant from old o order by o.id

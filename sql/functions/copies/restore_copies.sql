@@ -3,7 +3,8 @@
 -- there, those forgotten since, and those whose key is another memory's by now.
 -- What counts words is left as it is. data_corrupted for one whose content is not what was copied.
 -- Invariant kept: a memory brought back has one row in mnemo.memory, its activity and its key, as any other, and the id, times
--- and content that it had. Locks: the table, keys, activity, memory.
+-- and content that it had. Quotas are counted anew, and refuse nothing. Locks: the table,
+-- quotas, keys, activity, memory.
 create or replace function mnemo.restore_copies() returns setof uuid
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -15,6 +16,7 @@ declare
 begin
     perform mnemo.lock_for_writing();
     analyze pg_temp.copy_staging;
+    perform from mnemo.quota q where q.tenant in (select s.tenant from pg_temp.copy_staging s) order by q.tenant for no key update;
     v_ids := array(select l.id from mnemo.lost_copies(array(select s.id from pg_temp.copy_staging s)) l);
     insert into mnemo.memory_key (tenant, collection, key, bucket, id)
     select s.tenant, s.collection, s.key, mnemo.bucket_of(s.id), s.id
@@ -70,6 +72,10 @@ begin
     end if;
     perform mnemo.set_deadlines(v_ids);
     perform mnemo.queue_copies(v_ids);
+    perform mnemo.recount_usage(q.tenant)
+    from mnemo.quota q
+    where q.tenant in (select s.tenant from pg_temp.copy_staging s where s.id = any (v_ids))
+    order by q.tenant;
     perform mnemo.injection_point('copies.restored');
     return query select unnest(v_ids);
 end

@@ -37,6 +37,8 @@ as $$
         mnemo.doctor_copies(),
         mnemo.doctor_tablespaces(),
         mnemo.doctor_archive(),
+        mnemo.doctor_residency(),
+        mnemo.doctor_quotas(deep),
         mnemo.doctor_conservation(deep)
     ]) as f
 $$;

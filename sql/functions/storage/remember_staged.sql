@@ -12,6 +12,9 @@ declare
     v_ids    uuid[] := '{}';
     v_staged record;
 begin
+    -- Before any of it is written: what can never pass says so of the whole.
+    perform mnemo.lock_for_writing();
+    perform mnemo.lock_quota((select count(*) from pg_temp.memory_staging));
     for v_staged in select row(s.*)::mnemo.draft as draft from pg_temp.memory_staging s order by s.ordinal loop
         v_chunk := v_chunk || v_staged.draft;
         if cardinality(v_chunk) = c_chunk then
