@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 _WAITING_DAYS = 7
 _GONE = {"NotFoundException"}
+_DESTROYED = {"Disabled", "PendingDeletion"}
 
 
 @asynccontextmanager
@@ -51,8 +52,8 @@ class KmsKeys:
 
     The epoch key is GenerateMac (HMAC_SHA_256) over ``mnemo/vault/<tenant>/<epoch>``: nothing wrapped lies
     anywhere, and without the KMS key nobody can make it again. The alias holds a digest of the tenant's
-    name, not the name. Needed: kms:CreateKey, CreateAlias, DescribeKey, ListAliases, GenerateMac,
-    DisableKey, ScheduleKeyDeletion.
+    name, not the name. Who reads needs kms:GenerateMac alone; who rotates also CreateKey, CreateAlias,
+    DescribeKey and ListAliases; who shreds also DisableKey and ScheduleKeyDeletion.
 
     `destroy` disables the key and schedules its deletion; AWS waits seven days at least, in which an
     administrator can cancel it. Calls may still be answered for some seconds: KMS is eventually consistent.
@@ -75,8 +76,11 @@ class KmsKeys:
         alias = _alias(tenant, epoch)
 
         def make() -> bytes:
-            if self._state(alias) is None:
+            found = self._state(alias)
+            if found is None:
                 self._make(alias)
+            elif found[1] in _DESTROYED:
+                raise KeyUnavailable(f"the key of epoch {epoch} in {self.url} was destroyed or disabled")
             return self._mac(alias, tenant, epoch)
 
         return await self._run(make)
