@@ -106,7 +106,7 @@ async def test_a_destruction_that_stopped_half_way_goes_on(
 
 @pytest.mark.parametrize("code", ["DisabledException", "KMSInvalidStateException", "AccessDeniedException"])
 async def test_a_key_that_kms_keeps_back(kms: "KMSClient", code: str) -> None:
-    """What AWS answers for a key that is disabled or waits to be deleted; moto computes its MAC all the same."""
+    """What AWS answers for a key that is disabled or waits to be deleted; moto answers with the MAC."""
     with Stubber(kms) as stub:
         stub.add_client_error("generate_mac", code, "arn:aws:kms:eu-central-1:123456789012:key/of-ada")
         with pytest.raises(KeyUnavailable, match=f"refuses: {code}$"):
