@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from engine.archive.api import ArchiveApi
 from engine.archive.searching import ArchiveReader
+from engine.audit import Audit
 from engine.config import Settings
 from engine.consolidation.api import ConsolidatingApi
 from engine.database.errors import translate_errors
@@ -22,6 +23,7 @@ from engine.memory import Collection, Memory, MemoryId, TierStats
 from engine.recall.api import ReadingApi
 from engine.recall.explaining import ExplainingApi
 from engine.server import serve
+from engine.vault.api import VaultApi
 from engine.writing import Writer
 
 STATS = (
@@ -45,6 +47,10 @@ class Mnemo(ArchiveApi, ReadingApi, ConsolidatingApi, EventsApi, ExplainingApi):
         self._settings = settings
         self._writer = Writer(pool, settings, bits)
         self._archive = ArchiveReader(settings, bits)
+        self.audit = Audit(pool)
+        """Who did what for the tenant; docs/audit.md."""
+        self.vault = VaultApi(pool, settings)
+        """What is sealed before it leaves this process."""
         self.dsn = dsn
         """libpq connection string of the server in use."""
         self.bits = bits
@@ -79,6 +85,7 @@ class Mnemo(ArchiveApi, ReadingApi, ConsolidatingApi, EventsApi, ExplainingApi):
                 try:
                     yield opened
                 finally:
+                    await opened.vault.close()
                     await opened._archive.close()
             finally:
                 await pool.close()

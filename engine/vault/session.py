@@ -1,0 +1,101 @@
+"""What every piece of work on a vault has: the database, the key store, the cipher."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from psycopg.rows import class_row
+
+from engine.database.errors import translate_errors
+from engine.database.pool import Connection, Pool
+from engine.errors import KeyUnavailable
+from engine.vault.items import VaultKey
+from engine.vault.protocol import Cipher, KeyStore
+
+_ACTIVE = "select tenant, epoch, check_value, next from mnemo.active_epoch()"
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """An epoch of a tenant and its key."""
+
+    tenant: str
+    number: int
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VaultSession:
+    """A database, its key store, and what seals."""
+
+    pool: Pool
+    keys: KeyStore
+    cipher: Cipher
+    chunk_bytes: int
+
+    @asynccontextmanager
+    async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
+        """Open a transaction on a connection of its own; errors are those of Mnemo.
+
+        With `snapshot` it repeats its reads and writes nothing.
+        """
+        with translate_errors():
+            async with self.pool.connection() as connection, connection.transaction():
+                if snapshot:
+                    await connection.execute("set transaction isolation level repeatable read, read only")
+                yield connection
+
+    @asynccontextmanager
+    async def silent(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
+        """Open a transaction that may carry secrets as parameters; SecretExposed where that would log them."""
+        async with self.transaction(snapshot=snapshot) as connection:
+            await connection.execute("select mnemo.require_unlogged()")
+            yield connection
+
+    async def active(self, connection: Connection) -> Epoch | None:
+        """Return the epoch to wrap under now; None: the tenant has none.
+
+        Raises KeyUnavailable where the key store has not its key, or another.
+        """
+        row = await (await connection.execute(_ACTIVE)).fetchone()
+        assert row is not None
+        tenant, number, check_value, _ = row
+        if number is None:
+            return None
+        return Epoch(tenant, number, self.checked(number, await self.keys.fetch(tenant, number), check_value))
+
+    async def new_epoch(self) -> tuple[Epoch, bytes]:
+        """Make the key of the next epoch in the key store, and return it with its check value.
+
+        Nothing is told to the database: who fails after that finds the same key next time.
+        """
+        async with self.transaction() as connection:
+            row = await (await connection.execute(_ACTIVE)).fetchone()
+        assert row is not None
+        tenant, _, _, number = row
+        key = await self.keys.create(tenant, number)
+        return Epoch(tenant, number, key), self.cipher.check_value(key)
+
+    async def epochs(self) -> Mapping[int, VaultKey]:
+        """Return what the database knows of each epoch of the tenant."""
+        async with (
+            self.transaction() as connection,
+            connection.cursor(row_factory=class_row(VaultKey)) as cursor,
+        ):
+            await cursor.execute("select * from mnemo.vault_keys()")
+            return {key.epoch: key for key in await cursor.fetchall()}
+
+    def checked(self, epoch: int, key: bytes, check_value: bytes) -> bytes:
+        """Return a key that is the one of the epoch; KeyUnavailable for another."""
+        if self.cipher.check_value(key) != bytes(check_value):
+            raise KeyUnavailable(
+                f"the key store has another key for epoch {epoch} than the vault was sealed with"
+            )
+        return key
+
+    async def one(self, query: str, *parameters: Any) -> Any:
+        """Run a statement in a transaction of its own; return the first column of its first row."""
+        async with self.transaction() as connection:
+            row = await (await connection.execute(query.encode(), parameters)).fetchone()
+        return row and row[0]
