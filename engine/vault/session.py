@@ -48,7 +48,7 @@ class VaultSession:
 
     @asynccontextmanager
     async def silent(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
-        """Open a transaction that may carry secrets as parameters; SecretExposed where that would log them."""
+        """Open a transaction that may carry secrets as parameters; SecretExposed where they are logged."""
         async with self.transaction(snapshot=snapshot) as connection:
             await connection.execute("select mnemo.require_unlogged()")
             yield connection
