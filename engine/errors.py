@@ -100,6 +100,12 @@ class ArchiveConflict(MnemoError):
     sqlstate = "MN014"
 
 
+class QuotaExceeded(MnemoError):
+    """The tenant has reached a limit of its quota; nothing was written."""
+
+    sqlstate = "MN016"
+
+
 class UnknownItem(MnemoError, LookupError):
     """There is no such vault item."""
 

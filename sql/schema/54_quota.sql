@@ -31,11 +31,13 @@ insert into mnemo.quota_change (number) values (0);
 create table mnemo.residency (
     tenant text primary key check (octet_length(tenant) between 1 and 1000),
     stores text[] not null check (stores <> '{}' and array_position(stores, null) is null),
-    set_at timestamptz not null
+    set_at timestamptz not null,
+    held   boolean not null
 );
 
 comment on table mnemo.residency is 'Object stores that may hold data of a tenant; one without a row may be in any.';
 comment on column mnemo.residency.stores is 'URLs: a store is meant by its own, or by one of the folders that it lies in.';
+comment on column mnemo.residency.held is 'The store in use is none of them: memories are neither archived nor copied, and stay here.';
 
 -- Bytes that left with an archived memory, as a quota counts them. Memories archived before there were quotas count with
 -- their hypervectors alone, until they come back.

@@ -16,7 +16,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from engine.embedded import EmbeddedServer
-from tests.crash.scenarios import BASE, SCENARIOS, STEP, Scenario
+from tests.crash.cases import SCENARIOS
+from tests.crash.scenarios import BASE, STEP, Scenario
 
 _PROGRAM = (sys.executable, "-c", "from engine.cli import main; main()")
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -54,6 +55,8 @@ _REST: dict[str, LiteralString] = {
         "select o.state, split_part(o.key, '/', 4), exists (select from mnemo.archive r"
         " where o.key in (r.hdv_key, r.rows_key, r.manifest_key)) from mnemo.object o"
     ),
+    "quotas": "select tenant, memories_used, bytes_used, memories, writes_full_at from mnemo.quota",
+    "residencies": "select tenant, stores::text, held from mnemo.residency",
     "dead letters": "select subscription, topic, memory_id, error from mnemo.dead_letter",
     "slots": "select slot from mnemo.event_log",
 }

@@ -93,8 +93,8 @@ NOTE_OBJECTS = (
 )
 NOTE_STORED = "select mnemo.note_stored(public.attempt(), public.keys())"
 FINISH_EXPORT = (
-    "create temporary table mnemo_exported on commit drop as"
-    " select (row_number() over (order by m.key))::integer - 1 as row_number, e.bucket, e.id, m.tenant,"
+    "select mnemo.open_exported();"
+    " insert into pg_temp.mnemo_exported select (row_number() over (order by m.key))::integer - 1 as row_number, e.bucket, e.id, m.tenant,"
     " m.collection, e.place, e.writer from mnemo.export_sketches(2) e"
     " join mnemo.memory m using (bucket, id);"
     " select mnemo.finish_export(public.attempt(), row(null, null, null, null, k[1], k[2], k[3], 128, 32, '',"
@@ -432,4 +432,3 @@ SCENARIOS = {
         worker=True,
     ),
 }
-CASES = [(name, point) for name, scenario in SCENARIOS.items() for point in scenario.points]

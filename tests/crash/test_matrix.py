@@ -9,8 +9,8 @@ import pytest
 
 from engine.migrate import upgrade
 from engine.sources import source_dir
+from tests.crash.cases import CASES, SCENARIOS
 from tests.crash.matrix import Case, Matrix, quick_place, rows_of, server_for
-from tests.crash.scenarios import CASES, SCENARIOS
 from tests.support.databases import working_migrations
 from tests.support.invariants import check_invariants
 

@@ -42,6 +42,7 @@ begin
     set store = attach_store.store, next_token = coalesce(i.next_token, gen_random_uuid())
     where i.is_current
     returning i.* into v_identity;
+    perform mnemo.hold_residents();
     if v_moved then
         select h.tenant into v_tenant
         from unnest(mnemo.held_tenants()) as h (tenant)

@@ -21,8 +21,9 @@ begin
     v_held := p_tenant = any (mnemo.held_tenants());
     delete from mnemo.residency r where r.tenant = p_tenant;
     if p_stores is not null then
-        insert into mnemo.residency (tenant, stores, set_at) values (p_tenant, p_stores, mnemo.now());
+        insert into mnemo.residency (tenant, stores, set_at, held) values (p_tenant, p_stores, mnemo.now(), false);
     end if;
+    perform mnemo.hold_residents();
     v_holds := p_tenant = any (mnemo.held_tenants());
     if v_holds and not v_held then
         perform mnemo.hold_tenant(p_tenant);

@@ -4,7 +4,5 @@ create or replace function mnemo.held_tenants() returns text[]
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(array_agg(r.tenant order by r.tenant), '{}')
-    from mnemo.residency r
-    join mnemo.identity i on i.is_current and not mnemo.store_is_in(i.store, r.stores)
+    select coalesce(array_agg(r.tenant order by r.tenant), '{}') from mnemo.residency r where r.held
 $$;

@@ -28,7 +28,7 @@ begin
         update mnemo.quota_change c set number = c.number + 1;
     end if;
     insert into mnemo.quota as q (tenant, memories, bytes, writes_per_minute, memories_used, bytes_used, writes_full_at, set_at)
-    select tenant, memories, bytes, writes_per_minute, u.memories, u.bytes, '-infinity', mnemo.now()
+    select tenant, memories, bytes, writes_per_minute, u.memories, u.bytes, mnemo.now(), mnemo.now()
     from mnemo.counted_usage(tenant) as u
     where not exists (select from mnemo.quota o where o.tenant = set_quota.tenant);
     if not found then

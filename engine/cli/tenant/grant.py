@@ -1,0 +1,23 @@
+"""mnemo tenant grant."""
+
+import click
+
+from engine.cli.options import with_settings
+from engine.cli.output import notify
+from engine.cli.tenant.administering import administering
+from engine.config import Settings
+
+
+@click.command()
+@click.argument("role")
+@click.argument("tenant")
+@with_settings
+def command(settings: Settings, role: str, tenant: str) -> None:
+    """Let a role act for a tenant.
+
+    A role is of the server: its members may too. TENANT * stands for any, for the servers of an application,
+    which choose themselves.
+    """
+    with administering(settings) as cursor:
+        done = cursor.execute("select mnemo.grant_tenant(%s, %s) as done", (role, tenant)).fetchone()
+    notify(f"{role} {'may now' if done and done['done'] else 'could already'} act for {tenant}")

@@ -1,0 +1,7 @@
+"""All scenarios of the matrix, and a case for each point of each."""
+
+from tests.crash.quota_scenarios import QUOTA_SCENARIOS
+from tests.crash.scenarios import SCENARIOS as ENGINE_SCENARIOS
+
+SCENARIOS = ENGINE_SCENARIOS | QUOTA_SCENARIOS
+CASES = [(name, point) for name, scenario in SCENARIOS.items() for point in scenario.points]

@@ -1,0 +1,1 @@
+"""Quotas and residencies of tenants."""
