@@ -77,7 +77,7 @@ create table mnemo.vault_chunk (
 alter table mnemo.vault_chunk alter column body set storage external;
 
 comment on table mnemo.vault_chunk is 'The contents of vault items, in order of position.';
-comment on column mnemo.vault_chunk.body is 'An OpenPGP message; for the scheme sql 32 bytes that authenticate it come first.';
+comment on column mnemo.vault_chunk.body is '32 bytes that authenticate it, and an OpenPGP message: see mnemo.vault_encrypt.';
 
 -- Kept as long as its audit entry: what was destroyed, and what still has to be.
 create table mnemo.shredding (

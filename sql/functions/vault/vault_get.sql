@@ -2,11 +2,12 @@
 -- stored. MN017 when there is no such item, MN002 when it was not stored by mnemo.vault_put, MN019 as there. For mnemo_vault.
 create or replace function mnemo.vault_get(name text, key bytea) returns bytea
 language plpgsql volatile
-set search_path = pg_catalog, public, pg_temp
+set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_item mnemo.vault_item;
-    v_body bytea;
+    v_item    mnemo.vault_item;
+    v_body    bytea;
+    v_content bytea;
 begin
     perform mnemo.check_vault_key(vault_get.key);
     v_item := mnemo.item_named(vault_get.name);
@@ -15,12 +16,8 @@ begin
             using errcode = 'MN002';
     end if;
     select c.body into v_body from mnemo.vault_chunk c where c.item = v_item.id and c.tenant = v_item.tenant and c.position = 0;
-    -- Compared by their digests, so that the time it takes tells nothing of where they differ.
-    if sha256(substring(v_body from 1 for 32)) is distinct from sha256(
-           mnemo.vault_mac(vault_get.key, v_item.id, v_item.tenant, v_item.kind, v_item.name, substring(v_body from 33))) then
-        perform mnemo.raise_sealed();
-    end if;
+    v_content := mnemo.vault_decrypt(v_body, mnemo.vault_subkey(vault_get.key, v_item.id, v_item.tenant, v_item.kind, v_item.name));
     perform mnemo.record_audit('vault.get', v_item.id::text, jsonb_build_object('kind', v_item.kind));
-    return pgp_sym_decrypt_bytea(substring(v_body from 33), mnemo.vault_subkey(vault_get.key, 'seal', v_item.id));
+    return v_content;
 end
 $$;

@@ -1,7 +1,9 @@
--- A key for one purpose and one item, as hexadecimal digits, from a caller's.
-create or replace function mnemo.vault_subkey(p_key bytea, p_purpose text, p_item uuid) returns text
+-- The key, as hexadecimal digits, that seals one item of the scheme sql: of its caller's, and of what must not be changed.
+create or replace function mnemo.vault_subkey(p_key bytea, p_item uuid, p_tenant text, p_kind text, p_name text) returns text
 language sql stable
 set search_path = pg_catalog, public, pg_temp
 as $$
-    select encode(hmac(convert_to('mnemo/vault/sql/1/' || p_purpose || '/', 'UTF8') || uuid_send(p_item), p_key, 'sha256'), 'hex')
+    -- A digest each, so that the borders between them are certain.
+    select encode(hmac(convert_to('mnemo/vault/sql/1/', 'UTF8') || uuid_send(p_item) || sha256(convert_to(p_tenant, 'UTF8'))
+                       || sha256(convert_to(p_kind, 'UTF8')) || sha256(convert_to(p_name, 'UTF8')), p_key, 'sha256'), 'hex')
 $$;
