@@ -15,12 +15,17 @@ declare
         'remember', 'open_staging', 'remember_staged', 'write_through', 'forget', 'forget_many', 'set_attributes', 'fix_dimension',
         'advance_ingest', 'ingest_position', 'batch_counts', 'context_counts', 'session_tails', 'term_counts',
         'search', 'search_text', 'recall', 'recall_text', 'get_memories', 'read_candidates', 'fetched_rows',
-        'archive_candidates', 'archived_places', 'archived_rows', 'restore_memories',
+        'archive_candidates', 'archived_places', 'archived_rows',
         'encode_text', 'encode_query', 'query_roles', 'explain', 'probe', 'importance', 'item', 'cleanup',
         'pin', 'reinforce', 'strength', 'access_rate', 'promote', 'demote', 'predict', 'prefetch', 'publish'];
+    -- Called by who keeps a vault, run as mnemo_api.
+    c_vault constant text[] := array[
+        'vault_begin', 'vault_put_chunk', 'vault_finish', 'vault_open', 'vault_chunks', 'vault_list', 'vault_drop', 'vault_put', 'vault_get',
+        'vault_keys', 'vault_shreddings', 'active_epoch', 'start_epoch', 'due_data_keys', 'rewrap_data_keys',
+        'begin_shred', 'begin_shred_tenant', 'begin_destroy', 'finish_destroy', 'require_unlogged', 'report_audit'];
     -- Run as mnemo_engine: each compares the tenant itself. The first two are called by tenants.
     c_engine constant text[] := array[
-        'count_memories', 'scroll', 'tenant', 'event_backlog', 'undelivered_events',
+        'count_memories', 'scroll', 'tenant', 'event_backlog', 'undelivered_events', 'vault_candidates',
         'nearest_by_sketch', 'nearest_by_scan', 'nearest_by_full_scan', 'nearest_archived_by_scan', 'nearest_archived_by_sketch'];
     -- Called by workers, run as mnemo_owner.
     c_worker constant text[] := array[
@@ -30,8 +35,8 @@ declare
         'abandon_export', 'abandon_objects', 'abandon_restores', 'accept_token', 'attach_store', 'begin_compaction', 'begin_export',
         'begin_restore', 'check_fetched', 'claim_garbage', 'claim_restores', 'drop_objects', 'empty_segments', 'end_attempt', 'export_rows',
         'export_sketches', 'fail_attempt', 'fail_restores', 'fingerprint', 'finish_compaction', 'finish_export', 'finish_restore',
-        'forget_objects', 'fork_identity', 'garbage', 'note_objects', 'note_stored', 'open_fetched', 'open_kept', 'release_attempt',
-        'release_garbage', 'renew_attempt', 'require_attempt', 'restart_attempt', 'seal_segment', 'uncount_tombstones',
+        'forget_objects', 'fork_identity', 'garbage', 'note_objects', 'note_stored', 'open_exported', 'open_fetched', 'open_kept', 'release_attempt',
+        'release_garbage', 'renew_attempt', 'require_attempt', 'restart_attempt', 'restore_memories', 'seal_segment', 'uncount_tombstones',
         'begin_copy', 'begin_merge', 'copy_rows', 'finish_copy', 'kept_forgotten', 'lost_copies', 'open_copy_staging', 'queue_backlog',
         'redo_copies', 'restore_copies', 'correct_size', 'give_up_segment', 'wrong_rows',
         'claim_events', 'complete_events', 'complete_lanes', 'create_topic', 'discard_dead_letters', 'publish_for', 'replay_dead_letters',
@@ -42,7 +47,8 @@ declare
         'bits', 'sketch_bits', 'bind', 'unbind', 'bundle', 'bundle_add', 'bundle_combine', 'bundle_result', 'hamming', 'similarity', 'permute', 'project',
         'quantise', 'random_hypervector', 'sketch', 'tie_hypervector', 'require_bits', 'require_same_length', 'encode_value',
         'encoding', 'ranking', 'tokens', 'fold', 'character_class', 'spaced_text', 'collection', 'setting', 'now', 'caller', 'half_life', 'strength_at', 'tier_of_segment',
-        'bucket_of', 'content_hash', 'dollars', 'memory_bytes', 'mean_memory_bytes', 'access_rate_at', 'filter_jsonpath', 'injection_point'];
+        'bucket_of', 'content_hash', 'dollars', 'memory_bytes', 'mean_memory_bytes', 'access_rate_at', 'filter_jsonpath', 'injection_point',
+        'verify_audit', 'audit_problems', 'audit_hash', 'audit_root', 'check_audit_tenant'];
     v_name  text;
     v_proc  regprocedure;
     v_table record;
@@ -73,7 +79,7 @@ begin
         execute format('revoke all on routine %s from public, mnemo_api, mnemo_engine, mnemo_app, mnemo_worker, mnemo_reader, mnemo_vault', v_proc);
         execute format('alter routine %s owner to mnemo_owner', v_proc);
     end loop;
-    foreach v_name in array c_tenant || c_engine || c_worker || c_anyone loop
+    foreach v_name in array c_tenant || c_vault || c_engine || c_worker || c_anyone loop
         if to_regproc('mnemo.' || v_name) is null and not exists (
             select from pg_proc p where p.pronamespace = 'mnemo'::regnamespace and p.proname = v_name) then
             raise exception 'grants.sql names function %, which is not there', v_name;
@@ -82,10 +88,11 @@ begin
             if v_name <> all (c_anyone) then
                 execute format('alter routine %s security definer', v_proc);
                 execute format('alter routine %s owner to %I', v_proc,
-                               case when v_name = any (c_engine) then 'mnemo_engine' when v_name = any (c_tenant) then 'mnemo_api' else 'mnemo_owner' end);
+                               case when v_name = any (c_engine) then 'mnemo_engine' when v_name = any (c_tenant || c_vault) then 'mnemo_api' else 'mnemo_owner' end);
             end if;
             execute format('grant execute on routine %s to %s', v_proc, case
                 when v_name = any (c_tenant || array['count_memories', 'scroll']) then 'mnemo_app, mnemo_worker'
+                when v_name = any (c_vault) then 'mnemo_vault'
                 when v_name = any (c_worker) then 'mnemo_worker'
                 when v_name = any (c_anyone || array['tenant']) then 'mnemo_app, mnemo_worker, mnemo_reader, mnemo_vault'
                 else 'mnemo_api' end);
@@ -104,6 +111,13 @@ grant select, insert, update, delete on
     mnemo.accessed, mnemo.pending_hypervector, mnemo.archived_memory, mnemo.archived_access, mnemo.restore_request
     to mnemo_api;
 grant select, insert on mnemo.access_log, mnemo.event, mnemo.move_log, mnemo.tombstone, mnemo.uncopied to mnemo_api;
+grant select, update on mnemo.quota, mnemo.quota_change to mnemo_api;
+grant select on mnemo.residency to mnemo_api;
+grant select, insert, update, delete on mnemo.vault_key, mnemo.data_key, mnemo.vault_item, mnemo.vault_chunk, mnemo.shredding to mnemo_api;
+-- Nobody changes what the audit holds.
+grant select, insert on mnemo.audit to mnemo_api;
+grant select, insert, update on mnemo.audit_head to mnemo_api;
+grant select on mnemo.audit_action, mnemo.audit_checkpoint to mnemo_api;
 grant select on mnemo.association, mnemo.focus, mnemo.access_daily to mnemo_api;
 grant usage, select, update on sequence
     mnemo.event_seq, mnemo.event_lease, mnemo.event_room, mnemo.event_full, mnemo.event_asleep to mnemo_api;
@@ -113,7 +127,7 @@ grant select on
     mnemo.subscription, mnemo.event_log, mnemo.event_cursor, mnemo.copy_backlog, mnemo.archive, mnemo.object, mnemo.tier_price
     to mnemo_api, mnemo_engine;
 grant update (dimension) on mnemo.collection to mnemo_api;
-grant select on mnemo.memory, mnemo.activity, mnemo.archived_memory, mnemo.tenant_role, mnemo.event, mnemo.event_retry to mnemo_engine;
+grant select on mnemo.memory, mnemo.activity, mnemo.archived_memory, mnemo.tenant_role, mnemo.event, mnemo.event_retry, mnemo.vault_item to mnemo_engine;
 
 -- Views have the rights of their readers, who therefore see these tables, as far as row-level security lets them.
 grant select on mnemo.memory, mnemo.activity, mnemo.collection, mnemo.setting, mnemo.tier, mnemo.ranged_attribute, mnemo.memories to mnemo_app, mnemo_reader;
@@ -123,6 +137,9 @@ grant select on
     mnemo.access_daily, mnemo.move_log, mnemo.tier_price, mnemo.policy,
     mnemo.bi_accesses_daily, mnemo.bi_days, mnemo.bi_memories, mnemo.bi_moves_daily, mnemo.bi_tiers
     to mnemo_reader;
+grant select on mnemo.quota, mnemo.residency, mnemo.tenant_usage to mnemo_app, mnemo_reader;
+grant select on mnemo.vault_item, mnemo.vault_items to mnemo_vault;
+grant select on mnemo.audit, mnemo.audit_head, mnemo.audit_checkpoint, mnemo.audit_trail to mnemo_app, mnemo_reader, mnemo_vault;
 -- Workers and operators read everything of all tenants, and change it by functions alone.
 grant select on all tables in schema mnemo to mnemo_worker;
 grant select on all tables in schema mnemo to mnemo_owner;
@@ -147,6 +164,15 @@ begin
     loop
         execute format('grant create on tablespace %I to mnemo_owner', v_space);
     end loop;
+end
+$$;
+-- What keeps parameters, and with them keys, out of the server log may be set by whoever sends some.
+do $$
+begin
+    grant set on parameter log_parameter_max_length, log_parameter_max_length_on_error to mnemo_api, mnemo_vault;
+exception when insufficient_privilege then
+    raise notice 'role % may not grant the setting of log_parameter_max_length: where the server logs parameters, the vault refuses to send keys',
+        current_user;
 end
 $$;
 revoke create on schema mnemo from mnemo_api, mnemo_engine;

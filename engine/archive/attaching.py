@@ -17,6 +17,7 @@ from engine.errors import ArchiveConflict
 
 _NEEDED = (
     "select o.key, o.bytes from mnemo.object o where o.key in (select r.key from mnemo.referenced_object r)"
+    " order by o.key"
 )
 _FOREIGN = (
     "select r.segment from mnemo.archive r join mnemo.object o on o.key = r.hdv_key"

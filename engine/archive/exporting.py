@@ -46,10 +46,7 @@ _KNOWN: LiteralString = "select s.value::integer, mnemo.now() from mnemo.setting
 _COLLECTIONS: LiteralString = (
     "select c.name, to_jsonb(c) - 'name' - 'created_at' from mnemo.collection c where c.name = any(%s)"
 )
-_STAGING: LiteralString = (
-    "create temporary table mnemo_exported (row_number integer, bucket smallint, id uuid, tenant text,"
-    " collection text, place tid, writer xid) on commit drop"
-)
+_STAGING: LiteralString = "select mnemo.open_exported()"
 _COPY: LiteralString = "copy pg_temp.mnemo_exported from stdin"
 _FINISH: LiteralString = (
     "select mnemo.finish_export(%s, row(null, null, null, null, %s, %s, %s, %s, %s, %s, %s, %s::bigint[],"

@@ -118,7 +118,9 @@ def _grants_before(folder: Path) -> list[Path]:
     """Return the newest grants that an earlier revision froze, where this one has left them as they were."""
     if (folder / "grants.sql").is_file():
         return []
-    found = [earlier for earlier in sorted(_earlier(folder), reverse=True) if (earlier / "grants.sql").is_file()]
+    found = [
+        earlier for earlier in sorted(_earlier(folder), reverse=True) if (earlier / "grants.sql").is_file()
+    ]
     for earlier in found[:1]:
         verify_frozen(earlier)
     return [earlier / "grants.sql" for earlier in found[:1]]

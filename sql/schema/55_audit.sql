@@ -40,7 +40,7 @@ comment on column mnemo.audit.detail is 'Never content and never a secret.';
 comment on column mnemo.audit.previous is 'The hash of the entry before; 32 zero bytes in the first.';
 comment on column mnemo.audit.hash is 'SHA-256 of everything else in the row, as mnemo.audit_hash has it.';
 
--- What retention looks up.
+-- What says that older entries were removed.
 create index audit_prune on mnemo.audit (tenant, seq) where action = 'audit.prune';
 
 create table mnemo.audit_head (
@@ -52,18 +52,15 @@ create table mnemo.audit_head (
 comment on table mnemo.audit_head is 'The last entry of each chain; whoever adds one locks it until the end of its transaction.';
 
 create table mnemo.audit_checkpoint (
-    at      timestamptz not null,
-    seq     bigint not null,
-    entries bigint not null check (entries > 0),
-    tenant  text not null,
-    hash    bytea not null,
-    primary key (tenant, seq)
+    at     timestamptz not null,
+    seq    bigint not null,
+    tenant text primary key,
+    hash   bytea not null
 );
 
-comment on table mnemo.audit_checkpoint is 'Where retention cut a chain: what is left links to the greatest seq here.';
-comment on column mnemo.audit_checkpoint.seq is 'The last entry that was removed.';
+comment on table mnemo.audit_checkpoint is 'Where retention cut each chain: what is left of it begins after this, and links to it.';
+comment on column mnemo.audit_checkpoint.seq is 'The last entry that was removed; so many have been, in all.';
 comment on column mnemo.audit_checkpoint.hash is 'Its hash.';
-comment on column mnemo.audit_checkpoint.entries is 'How many were removed then.';
 
 insert into mnemo.audit_action (action, audited, reported, description) values
     ('audit.prune', true, false, 'retention removed the oldest entries of a chain'),
@@ -98,7 +95,9 @@ insert into mnemo.audit_action (action, audited, reported, description) values
     ('vault.rotate', true, false, 'a tenant got a new epoch key'),
     ('vault.shred', true, false, 'vault items, or a tenant, are to be destroyed by their keys');
 insert into mnemo.setting (name, value, description) values
-    ('audit_keep_days', 3650, 'days after which the job of the audit removes its entries; 0: never');
+    ('audit_keep_days', 3650, 'days after which the job prune_audit removes entries of the audit; 0: never');
+insert into mnemo.job (name, function, every, enabled, disabled_reason, next_run_at) values
+    ('prune_audit', 'mnemo.prune_audit_step', '1 day', true, null, now());
 
 create or replace function mnemo.refuse_audit_change() returns trigger
 language plpgsql
@@ -110,8 +109,9 @@ begin
 end
 $$;
 
--- Lets entries go only as retention does: all of a chain up to one that is in mnemo.audit_checkpoint with its hash, and
--- that a later entry of the same chain says was removed. No role and no setting opens it: what is deleted leaves its trace.
+-- Lets entries go only as retention does: all of a chain up to one that mnemo.audit_checkpoint holds with its hash, and that
+-- a later entry of the same chain says was removed. Neither a role nor a setting opens this: what goes leaves its trace in
+-- the chain itself, whoever removes it.
 create or replace function mnemo.check_audit_delete() returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -125,7 +125,7 @@ begin
                             and e.detail @> jsonb_build_object('seq', last.seq, 'hash', encode(last.hash, 'hex')))
            or exists (select from mnemo.audit e where e.tenant = last.tenant and e.seq <= last.seq))
     then
-        raise exception 'the audit is append-only: delete of audit is refused'
+        raise exception 'the audit is append-only: delete of % is refused', tg_table_name
             using errcode = 'insufficient_privilege', hint = 'mnemo.prune_audit removes the oldest entries.';
     end if;
     return null;
@@ -136,7 +136,12 @@ create trigger refuse_change before update or truncate on mnemo.audit
     for each statement execute function mnemo.refuse_audit_change();
 create trigger check_delete after delete on mnemo.audit
     referencing old table as gone for each statement execute function mnemo.check_audit_delete();
-create trigger refuse_change before update or delete or truncate on mnemo.audit_checkpoint
+create trigger refuse_change before delete or truncate on mnemo.audit_checkpoint
     for each statement execute function mnemo.refuse_audit_change();
 create trigger refuse_change before delete or truncate on mnemo.audit_head
     for each statement execute function mnemo.refuse_audit_change();
+-- Also where session_replication_role turns other triggers off.
+alter table mnemo.audit enable always trigger refuse_change;
+alter table mnemo.audit enable always trigger check_delete;
+alter table mnemo.audit_checkpoint enable always trigger refuse_change;
+alter table mnemo.audit_head enable always trigger refuse_change;

@@ -101,10 +101,7 @@ async def _archive(
         await store.put(keys[-1], content, digest)
     connection.execute("select mnemo.note_stored(%s, %s)", (attempt, keys))
     with connection.transaction():
-        connection.execute(
-            "create temporary table mnemo_exported (row_number integer, bucket smallint, id uuid,"
-            " tenant text, collection text, place tid, writer xid) on commit drop"
-        )
+        connection.execute("select mnemo.open_exported()")
         with connection.cursor().copy("copy pg_temp.mnemo_exported from stdin") as copy:
             for number, row in enumerate(rows):
                 bucket, _, place, writer = places[row[0]]

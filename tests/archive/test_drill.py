@@ -20,6 +20,7 @@ from engine.archive.restoring import restore_ids
 from engine.archive.session import ArchiveSession
 from engine.embedded import EmbeddedServer
 from engine.migrate import upgrade
+from engine.sources import source_dir
 from tests.archive.invariants import check
 from tests.support.archives import keys_in, opened
 from tests.support.databases import working_migrations
@@ -66,7 +67,7 @@ def run(server: EmbeddedServer, program: str, *arguments: str) -> None:
 
 def execute(dsn: str, query: str, *parameters: Any) -> Any:
     with psycopg.connect(dsn, autocommit=True) as connection:
-        cursor = connection.execute(query.encode(), parameters)
+        cursor = connection.execute(query.encode(), parameters or None)
         row = cursor.fetchone() if cursor.description else None
     return None if row is None else row[0]
 
@@ -117,6 +118,8 @@ async def test_x6_a_restore_drill(place: Place) -> None:
     dump = place.folder / "dump"
     run(first, "pg_dump", "-Fc", "-f", str(dump), first.dsn())
     elsewhere = place.server("elsewhere")
+    # Roles are the cluster's, and in no dump of a database.
+    execute(elsewhere.dsn("postgres"), (source_dir("sql") / "schema" / "01_roles.sql").read_text("utf-8"))
     execute(elsewhere.dsn("postgres"), "create database loaded")
     run(elsewhere, "pg_restore", "--exit-on-error", "-d", elsewhere.dsn("loaded"), str(dump))
     with psycopg.connect(first.dsn("postgres"), autocommit=True) as connection:

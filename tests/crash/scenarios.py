@@ -94,9 +94,9 @@ NOTE_OBJECTS = (
 NOTE_STORED = "select mnemo.note_stored(public.attempt(), public.keys())"
 FINISH_EXPORT = (
     "select mnemo.open_exported();"
-    " insert into pg_temp.mnemo_exported select (row_number() over (order by m.key))::integer - 1 as row_number, e.bucket, e.id, m.tenant,"
-    " m.collection, e.place, e.writer from mnemo.export_sketches(2) e"
-    " join mnemo.memory m using (bucket, id);"
+    " insert into pg_temp.mnemo_exported"
+    " select (row_number() over (order by m.key))::integer - 1, e.bucket, e.id, m.tenant, m.collection,"
+    " e.place, e.writer from mnemo.export_sketches(2) e join mnemo.memory m using (bucket, id);"
     " select mnemo.finish_export(public.attempt(), row(null, null, null, null, k[1], k[2], k[3], 128, 32, '',"
     " 1024, '{0}', '{1}', '', '', '{}')::mnemo.archive) from public.keys() as k"
 )

@@ -92,7 +92,8 @@ TRAPS = [
         "warn",
         "item: 1200 dead",
         (
-            "insert into mnemo.item select i, mnemo.random_hypervector('x') from generate_series(1, 1200) i",
+            "insert into mnemo.item (name, hdv, tenant) select i, mnemo.random_hypervector('x'), 'default'"
+            " from generate_series(1, 1200) i",
             "delete from mnemo.item",
         ),
     ),
@@ -100,7 +101,10 @@ TRAPS = [
         "statistics",
         "warn",
         "never analyzed: item",
-        ("insert into mnemo.item select i, mnemo.random_hypervector('x') from generate_series(1, 9000) i",),
+        (
+            "insert into mnemo.item (name, hdv, tenant) select i, mnemo.random_hypervector('x'), 'default'"
+            " from generate_series(1, 9000) i",
+        ),
     ),
     Trap(
         "archive",
@@ -129,6 +133,27 @@ TRAPS = [
             "select mnemo.add_copy_policy('copies', '1 minute')",
             "select mnemo.remember('not copied yet')",
             "update mnemo.uncopied set at = now() - interval '2 minutes'",
+        ),
+    ),
+    Trap(
+        "quotas",
+        "warn",
+        "tenant 'default' has 1 memories of 134 bytes, counted are 2 of 134",
+        (
+            "select mnemo.set_quota('default', memories => 9)",
+            "select mnemo.remember('a text')",
+            "update mnemo.quota set memories_used = 2",
+        ),
+    ),
+    Trap(
+        "residency",
+        "warn",
+        "of tenant 'eu' 0 memories and 1 dead rows are in s3://us, which must not hold them",
+        (
+            "select mnemo.attach_store('s3://us')",
+            "select mnemo.set_residency('eu', '{s3://eu}')",
+            "insert into mnemo.tombstone (segment, row_number, id, tenant, collection, reason, at)"
+            " values (2, 0, gen_random_uuid(), 'eu', 'memories', 'restored', now())",
         ),
     ),
     Trap(

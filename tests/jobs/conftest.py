@@ -14,6 +14,8 @@ from tests.conftest import Connection, DatabaseFactory
 # raises; scripted fails in its nth run where the nth character of arguments.script is f.
 TASKS: LiteralString = """
 create schema task;
+grant usage on schema task to mnemo_owner;
+alter default privileges in schema task grant all on tables to mnemo_owner;
 create table task.done (name text);
 create function task.count_to(p jsonb) returns bigint language plpgsql as $$
 begin

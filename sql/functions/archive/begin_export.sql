@@ -22,10 +22,10 @@ begin
         end if;
         perform from mnemo.activity a where a.segment = begin_export.segment and not a.pinned and a.tenant <> all (v_held) limit 1;
         if not found then
-            raise exception 'segment % holds no memories that could be archived', segment using errcode = 'MN010', detail = case
+            raise exception 'segment % holds no memories that could be archived', segment using errcode = 'MN010', detail = coalesce(case
                 when exists (select from mnemo.activity a where a.segment = begin_export.segment and a.tenant = any (v_held))
                 then 'It has some of tenants whose data must not be in this store.'
-            end;
+            end, '');
         end if;
         if v_segment.state = 'open' and mnemo.seal_segment() is distinct from segment then
             return;

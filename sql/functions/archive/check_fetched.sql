@@ -7,6 +7,7 @@ as $$
 declare
     v_wrong record;
 begin
+    perform mnemo.require_staging('mnemo_fetched');
     select a.id, a.segment, a.row_number into v_wrong
     from unnest(p_archived) as a
     join mnemo.archive r on r.segment = a.segment

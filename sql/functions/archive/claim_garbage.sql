@@ -12,6 +12,7 @@ as $$
 declare
     v_keys    text[];
     v_reasons text[];
+    v_objects bigint;
 begin
     -- Whoever takes another name waits, and finds these gone.
     perform from mnemo.identity i where i.is_current and i.database = claim_garbage.database for share;
@@ -37,5 +38,9 @@ begin
     join mnemo.object o on o.key = w.key and o.state = 'deleting'
     where not exists (select from mnemo.referenced_object r where r.key = w.key)
     order by w.place;
+    get diagnostics v_objects = row_count;
+    if v_objects > 0 then
+        perform mnemo.record_audit('object.delete', claim_garbage.database::text, jsonb_build_object('objects', v_objects), '');
+    end if;
 end
 $$;

@@ -21,7 +21,10 @@ declare
     v_there    bigint := 0;
     v_missing  record;
     v_stones   mnemo.tombstone[];
+    v_dropped  bigint;
 begin
+    perform mnemo.require_staging('mnemo_kept');
+    perform mnemo.require_staging('mnemo_fetched');
     lock table only mnemo.memory in share update exclusive mode nowait;
     perform mnemo.require_attempt(p_attempt);
     v_old := array(select s.segment from mnemo.segment s where s.attempt = p_attempt and s.state = 'compacting' order by s.segment);
@@ -80,7 +83,7 @@ begin
         where r.segment = any (v_old));
     delete from pg_temp.mnemo_fetched f using pg_temp.mnemo_kept k where k.attempt = f.attempt and k.old_row = f.row_number;
     perform mnemo.uncount_tombstones(v_old);
-    p_archive.archived_at := (select min(r.archived_at) from mnemo.archive r where r.segment = any (v_old));
+    select min(r.archived_at), sum(r.rows) - v_rows into p_archive.archived_at, v_dropped from mnemo.archive r where r.segment = any (v_old);
     execute format('select count(*) from mnemo.%I', v_relation) into v_there;
     if mnemo.empty_segments(v_old) <> v_there or v_there + cardinality(v_stones) <> v_rows then
         raise exception 'of % rows of a compaction % are memories and % are dead', v_rows, v_there, cardinality(v_stones)
@@ -95,6 +98,7 @@ begin
 
     if v_rows = 0 then
         execute format('drop table mnemo.%I', v_relation);
+        perform mnemo.record_audit('segment.compact', null, jsonb_build_object('segments', v_old, 'rows', 0, 'dropped', v_dropped), '');
         return 0;
     end if;
     -- From here to the commit whoever reads the archive waits.
@@ -106,6 +110,7 @@ begin
     insert into mnemo.archive select (p_archive).*;
     insert into mnemo.tombstone select (t).* from unnest(v_stones) as t;
     perform mnemo.injection_point('compact.attached');
+    perform mnemo.record_audit('segment.compact', v_target::text, jsonb_build_object('segments', v_old, 'rows', v_rows, 'dropped', v_dropped), '');
     return v_there;
 exception
     -- Who waits for the archive while reading it is in the way, too.

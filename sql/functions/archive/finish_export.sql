@@ -27,6 +27,7 @@ declare
     v_tenants   text[];
     v_events    jsonb[];
 begin
+    perform mnemo.require_staging('mnemo_exported');
     lock table only mnemo.memory in share update exclusive mode nowait;
     perform mnemo.require_attempt(p_attempt);
     select s.segment, s.announced_at is not null into v_segment, v_idle

@@ -21,6 +21,7 @@ declare
     v_rows     mnemo.archived_memory[];
     v_there    bigint;
 begin
+    perform mnemo.require_staging('mnemo_fetched');
     if tier is null or tier not in ('warm', 'cold') then
         raise exception 'a segment is restored to warm or cold, not %', coalesce(quote_literal(tier), 'null') using errcode = 'MN002';
     end if;

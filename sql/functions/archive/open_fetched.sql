@@ -19,5 +19,6 @@ begin
         primary key (attempt, row_number)
     ) on commit drop;
     alter table pg_temp.mnemo_fetched alter column hdv set storage external;
+    perform mnemo.share_staging('mnemo_fetched');
 end
 $$;

@@ -11,5 +11,6 @@ begin
         old_row    integer not null,
         id         uuid not null
     ) on commit drop;
+    perform mnemo.share_staging('mnemo_kept');
 end
 $$;

@@ -18,6 +18,7 @@ declare
     v_there   bigint;
     v_done    uuid[] := '{}';
 begin
+    perform mnemo.require_staging('mnemo_fetched');
     perform mnemo.lock_for_writing();
     v_segment := mnemo.segment_of_tier(tier);
     for v_group in

@@ -9,6 +9,7 @@ declare
     v_tenant text := current_setting('mnemo.tenant', true);
     v_group  record;
 begin
+    perform mnemo.require_staging('mnemo_fetched');
     for v_group in
         select t.tenant, array_agg(distinct t.collection) as collections,
                array_agg(row(0, f.content, null, null, null, null, f.occurred_at, coalesce(t.attributes, '{}'), null, t.collection,

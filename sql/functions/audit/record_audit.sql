@@ -7,7 +7,7 @@ create or replace function mnemo.record_audit(
     p_action  text,
     p_subject text default null,
     p_detail  jsonb default '{}',
-    p_tenant  text default mnemo.tenant()
+    p_tenant  text default null
 ) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -17,6 +17,7 @@ declare
     v_head    mnemo.audit_head;
     v_entry   mnemo.audit;
 begin
+    p_tenant := coalesce(p_tenant, mnemo.tenant());
     select a.audited into v_audited from mnemo.audit_action a where a.action = p_action;
     if not found then
         raise exception 'there is no act % in the audit', coalesce(quote_literal(p_action), 'null') using errcode = 'MN010';
@@ -25,7 +26,7 @@ begin
     end if;
     select * into v_head from mnemo.audit_head h where h.tenant = p_tenant for update;
     if not found then
-        insert into mnemo.audit_head (tenant, seq, hash) values (p_tenant, 0, decode(repeat('00', 32), 'hex')) on conflict do nothing;
+        insert into mnemo.audit_head (tenant, seq, hash) values (p_tenant, 0, mnemo.audit_root()) on conflict do nothing;
         select * into strict v_head from mnemo.audit_head h where h.tenant = p_tenant for update;
     end if;
     v_entry.tenant := p_tenant;

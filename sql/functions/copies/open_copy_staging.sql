@@ -26,6 +26,8 @@ begin
         tier           text not null,
         pinned         boolean not null
     );
+    perform mnemo.require_staging('copy_staging');
+    perform mnemo.share_staging('copy_staging');
     truncate pg_temp.copy_staging;
 end
 $$;

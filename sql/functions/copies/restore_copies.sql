@@ -14,6 +14,7 @@ declare
     v_ids uuid[];
     v_bad uuid;
 begin
+    perform mnemo.require_staging('copy_staging');
     perform mnemo.lock_for_writing();
     analyze pg_temp.copy_staging;
     perform from mnemo.quota q where q.tenant in (select s.tenant from pg_temp.copy_staging s) order by q.tenant for no key update;
@@ -77,6 +78,8 @@ begin
     where q.tenant in (select s.tenant from pg_temp.copy_staging s where s.id = any (v_ids))
     order by q.tenant;
     perform mnemo.injection_point('copies.restored');
+    perform mnemo.record_audit('memory.restore', null, jsonb_build_object('memories', count(*)), s.tenant)
+    from pg_temp.copy_staging s where s.id = any (v_ids) group by s.tenant order by s.tenant;
     return query select unnest(v_ids);
 end
 $$;

@@ -39,6 +39,7 @@ as $$
         mnemo.doctor_archive(),
         mnemo.doctor_residency(),
         mnemo.doctor_quotas(deep),
-        mnemo.doctor_conservation(deep)
+        mnemo.doctor_conservation(deep),
+        mnemo.doctor_audit(deep)
     ]) as f
 $$;

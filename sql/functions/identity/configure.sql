@@ -13,6 +13,7 @@ declare
     v_lowest numeric;
     v_highest numeric;
     v_counted boolean;
+    v_changed jsonb := '{}';
 begin
     if jsonb_typeof(configure.settings) <> 'object' then
         raise exception 'settings must be a JSON object, not %', jsonb_typeof(configure.settings) using errcode = 'MN002';
@@ -34,7 +35,7 @@ begin
                      ('archive_segment_rows', 1, 1e7, true), ('archive_seal_days', 0.001, 36500, false),
                      ('archive_restore_accesses', 1, 1e9, true), ('archive_compact_share', 0.001, 1, false),
                      ('archive_compact_days', 0, 36500, false), ('archive_grace_days', 0, 36500, false), ('archive_lease_seconds', 1, 86400, false),
-                     ('copy_batch_rows', 1, 100000, true), ('copy_sets_most', 2, 10000, true)
+                     ('copy_batch_rows', 1, 100000, true), ('copy_sets_most', 2, 10000, true), ('audit_keep_days', 0, 36500, false)
              ) as b (name, lowest, highest, counted)
         where b.name = v_name;
         if not found then
@@ -46,14 +47,20 @@ begin
             raise exception 'setting % must be a whole number, not %', quote_literal(v_name), v_given using errcode = 'MN002';
         end if;
         if v_name in ('hot_threshold', 'warm_threshold') then
-            update mnemo.tier t set leaves_below = v_value where t.tier || '_threshold' = v_name;
+            update mnemo.tier t set leaves_below = v_value where t.tier || '_threshold' = v_name and t.leaves_below <> v_value;
         else
-            update mnemo.setting s set value = v_value where s.name = v_name;
+            update mnemo.setting s set value = v_value where s.name = v_name and s.value <> v_value;
+        end if;
+        if found then
+            v_changed := v_changed || jsonb_build_object(v_name, v_value);
         end if;
     end loop;
     perform mnemo.check_thresholds();
     if configure.settings ?| array['half_life_days', 'hot_threshold', 'warm_threshold'] then
         perform mnemo.recompute_deadlines();
+    end if;
+    if v_changed <> '{}' then
+        perform mnemo.record_audit('setting.change', null, v_changed, '');
     end if;
 end
 $$;

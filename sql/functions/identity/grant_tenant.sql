@@ -13,6 +13,10 @@ begin
     insert into mnemo.tenant_role (role, tenant, granted_at, granted_by)
     values (grant_tenant.role, grant_tenant.tenant, mnemo.now(), mnemo.caller())
     on conflict do nothing;
-    return found;
+    if not found then
+        return false;
+    end if;
+    perform mnemo.record_audit('tenant.grant', grant_tenant.role, '{}', case when grant_tenant.tenant <> '*' then grant_tenant.tenant else '' end);
+    return true;
 end
 $$;

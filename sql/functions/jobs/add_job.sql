@@ -34,5 +34,6 @@ begin
         raise exception 'there is a job % already', quote_literal(add_job.name) using errcode = 'MN002';
     end if;
     perform pg_notify('mnemo_job', add_job.name);
+    perform mnemo.record_audit('job.add', add_job.name, jsonb_build_object('function', add_job.function, 'every', add_job.every::text), '');
 end
 $$;

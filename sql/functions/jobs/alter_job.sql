@@ -44,5 +44,8 @@ begin
          v_job.max_failures, v_job.backoff)
     where j.name = alter_job.name;
     perform pg_notify('mnemo_job', alter_job.name);
+    -- What a job is called with may be nobody's business.
+    perform mnemo.record_audit('job.alter', alter_job.name, jsonb_build_object(
+        'settings', array(select jsonb_object_keys(settings)), 'function', v_job.function, 'enabled', v_job.enabled), '');
 end
 $$;

@@ -6,5 +6,6 @@ as $$
 begin
     perform mnemo.lock_job(remove_job.name);
     delete from mnemo.job j where j.name = remove_job.name;
+    perform mnemo.record_audit('job.remove', remove_job.name, '{}', '');
 end
 $$;

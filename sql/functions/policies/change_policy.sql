@@ -49,6 +49,8 @@ begin
     if 'copy' in (v_before.kind, p_policy.kind) then
         perform mnemo.switch_copies(coalesce(v_before.enabled, false), coalesce(p_policy.enabled, false));
     end if;
+    perform mnemo.record_audit('policy.change', p_name, to_jsonb(c) - '{at,policy,reverted_by}'::text[], '')
+    from mnemo.policy_change c where c.change = v_change;
     return v_change;
 exception
     when check_violation or not_null_violation or unique_violation then

@@ -17,6 +17,7 @@ begin
     if not found then
         perform mnemo.collection(alter_collection.name);
     end if;
+    perform mnemo.record_audit('collection.alter', alter_collection.name, jsonb_build_object('ranking', v_ranking), '');
     return v_ranking;
 end
 $$;

@@ -43,6 +43,7 @@ begin
             create_collection.confidence_distance, v_encoder, v_encoding, v_ranking, mnemo.now())
     on conflict (name) do nothing;
     if found then
+        perform mnemo.record_audit('collection.create', create_collection.name, jsonb_build_object('encoder', v_encoder), '');
         return true;
     end if;
     v_there := mnemo.collection(create_collection.name);

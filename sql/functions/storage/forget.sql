@@ -17,6 +17,9 @@ begin
     if v_counted and v_bytes is not null then
         perform mnemo.charge(-1, -v_bytes);
     end if;
+    if v_bytes is not null then
+        perform mnemo.record_audit('memory.forget', forget.id::text);
+    end if;
     return v_bytes is not null;
 end
 $$;

@@ -16,6 +16,9 @@ begin
     if v_counted and v_done > 0 then
         perform mnemo.charge(-v_done, -v_bytes);
     end if;
+    if v_done > 0 then
+        perform mnemo.record_audit('memory.forget', null, jsonb_build_object('memories', v_done));
+    end if;
     return v_done;
 end
 $$;

@@ -10,5 +10,7 @@ begin
         create temporary table memory_staging of mnemo.draft with (toast_tuple_target = 8160) on commit delete rows;
         alter table pg_temp.memory_staging alter column hdv set storage plain;
     end if;
+    perform mnemo.require_staging('memory_staging');
+    perform mnemo.share_staging('memory_staging');
 end
 $$;

@@ -12,6 +12,7 @@ declare
     v_ids    uuid[] := '{}';
     v_staged record;
 begin
+    perform mnemo.require_staging('memory_staging');
     -- Before any of it is written: what can never pass says so of the whole.
     perform mnemo.lock_for_writing();
     perform mnemo.lock_quota((select count(*) from pg_temp.memory_staging));

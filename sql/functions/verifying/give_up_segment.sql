@@ -12,6 +12,7 @@ begin
     perform mnemo.empty_segments(array[give_up_segment.segment]);
     update mnemo.segment s set state = 'emptied' where s.segment = give_up_segment.segment;
     perform mnemo.injection_point('verify.given_up');
+    perform mnemo.record_audit('segment.give_up', give_up_segment.segment::text, '{}', '');
     return true;
 end
 $$;

@@ -27,11 +27,10 @@ create table mnemo.data_key (
     tenant  text not null,
     purpose text not null check (purpose in ('item', 'memory', 'index')),
     epoch   integer not null,
-    wrapped bytea not null,
-    foreign key (tenant, epoch) references mnemo.vault_key
+    wrapped bytea not null
 );
 
-create index data_key_epoch on mnemo.data_key (tenant, epoch);
+create index data_key_epoch on mnemo.data_key (tenant, epoch, id);
 
 comment on table mnemo.data_key is 'Every data key, wrapped by the epoch key of its tenant.';
 comment on column mnemo.data_key.id is 'The vault item, the memory, or whatever has an index.';
@@ -78,7 +77,7 @@ create table mnemo.vault_chunk (
 alter table mnemo.vault_chunk alter column body set storage external;
 
 comment on table mnemo.vault_chunk is 'The contents of vault items, in order of position.';
-comment on column mnemo.vault_chunk.body is 'An OpenPGP message; for the scheme sql 32 bytes that authenticate it come first.';
+comment on column mnemo.vault_chunk.body is '32 bytes that authenticate it, and an OpenPGP message: see mnemo.vault_encrypt.';
 
 -- Kept as long as its audit entry: what was destroyed, and what still has to be.
 create table mnemo.shredding (

@@ -6,6 +6,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     delete from mnemo.tenant_role t where t.role = revoke_tenant.role and t.tenant = revoke_tenant.tenant;
-    return found;
+    if not found then
+        return false;
+    end if;
+    perform mnemo.record_audit('tenant.revoke', revoke_tenant.role, '{}', case when revoke_tenant.tenant <> '*' then revoke_tenant.tenant else '' end);
+    return true;
 end
 $$;

@@ -1,6 +1,7 @@
 -- Replaces the attributes of a memory, archived or not; what follows from scores among them is computed anew, and its strength stays as it is.
 -- MN005 for an id that this tenant does not have, MN002 unless an object, and for scores that are none.
--- Invariant kept: the activity row is locked first, so that a move of the same memory cannot lose the change.
+-- Invariant kept: the activity row is locked first, so that a move of the same memory cannot lose the change; what it grows by
+-- is charged to the tenant's quota, whose row is locked before.
 create or replace function mnemo.set_attributes(id uuid, attributes jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -10,6 +11,7 @@ declare
     v_name       text;
     v_was        record;
     v_attributes jsonb;
+    v_counted    boolean;
 begin
     if jsonb_typeof(set_attributes.attributes) is distinct from 'object' then
         raise exception 'attributes must be a JSON object, not %', coalesce(jsonb_typeof(set_attributes.attributes), 'SQL null') using errcode = 'MN002';
@@ -21,6 +23,7 @@ begin
     v_attributes := mnemo.scored_attributes(set_attributes.attributes);
     -- Waits for a bulk load under way, which may rewrite this memory, before it is locked.
     perform mnemo.lock_for_writing();
+    v_counted := mnemo.lock_quota();
     -- It may go to the archive, or come back from there, while it is waited for: then it is looked for again.
     loop
         select a.segment into v_segment
@@ -44,6 +47,9 @@ begin
         end if;
     end loop;
     if found then
+        if v_counted then
+            perform mnemo.charge(0, octet_length(v_attributes::text) - octet_length(v_was.attributes::text), 1);
+        end if;
         perform mnemo.queue_copies(array[set_attributes.id]);
         perform mnemo.log_attributes(v_was.collection, v_was.content, v_was.occurred_at, v_was.attributes, v_attributes);
         perform mnemo.publish('memory.write', jsonb_build_object('changed', 'attributes', 'time', mnemo.now()), v_was.context, set_attributes.id);

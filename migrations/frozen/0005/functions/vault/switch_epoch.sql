@@ -1,0 +1,25 @@
+-- What mnemo.start_epoch does, as a step of those that do more; returns the active epoch of before. It waits for all that wrap
+-- under that one.
+create or replace function mnemo.switch_epoch(p_epoch integer, p_store text, p_check_value bytea) returns integer
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_tenant text := mnemo.tenant();
+    v_before integer;
+begin
+    select k.epoch into v_before from mnemo.vault_key k where k.tenant = v_tenant and k.state = 'active' for update;
+    if p_epoch is distinct from (select coalesce(max(k.epoch), 0) + 1 from mnemo.vault_key k where k.tenant = v_tenant) then
+        raise exception 'epoch % is not the next one', coalesce(p_epoch::text, 'null')
+            using errcode = 'MN018', hint = 'Somebody else started one meanwhile: mnemo.active_epoch() says which is next.';
+    end if;
+    update mnemo.vault_key k set state = 'retired', retired_at = clock_timestamp() where k.tenant = v_tenant and k.state = 'active';
+    insert into mnemo.vault_key (tenant, epoch, store, check_value, state, created_at)
+    values (v_tenant, p_epoch, p_store, p_check_value, 'active', clock_timestamp())
+    on conflict do nothing;
+    if not found then
+        raise exception 'epoch % is not the next one', p_epoch using errcode = 'MN018', hint = 'Somebody else started one meanwhile.';
+    end if;
+    return v_before;
+end
+$$;

@@ -1,0 +1,18 @@
+-- Stores a chunk of an item that mnemo.vault_begin opened, sealed by its client, encrypted once more under the third key, and
+-- returns its bytes as stored. For mnemo_vault.
+create or replace function mnemo.vault_put_chunk(item uuid, "position" integer, sealed bytea, key text) returns integer
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_body bytea := mnemo.vault_encrypt(vault_put_chunk.sealed, vault_put_chunk.key);
+begin
+    if exists (select from mnemo.vault_item i where i.id = vault_put_chunk.item) then
+        raise exception 'vault item % is stored already', vault_put_chunk.item using errcode = 'MN018';
+    end if;
+    insert into mnemo.vault_chunk (item, position, tenant, body)
+    values (vault_put_chunk.item, vault_put_chunk.position, mnemo.tenant(), v_body);
+    perform mnemo.injection_point('vault.chunk_stored');
+    return octet_length(v_body);
+end
+$$;
