@@ -29,6 +29,7 @@ from tests.benchmarks.lifecycle import month
 from tests.benchmarks.moving import moving
 from tests.benchmarks.options import Options, parse
 from tests.benchmarks.ours import Hot
+from tests.benchmarks.quotas import quotas
 from tests.benchmarks.readcurve import readcurve
 from tests.benchmarks.searches import curves, filters, search
 from tests.benchmarks.sketches import sketches
@@ -67,6 +68,8 @@ async def measure(
         rows += await moving(stage, corpus, options)
     if "month" in asked:
         rows += month(stage, options)
+    if "quotas" in asked:
+        rows += quotas(stage, options)
     if "copies" in asked and corpus is not None:
         rows += await durability(stage, corpus, options)
     if "archive" in asked and corpus is not None:

@@ -23,6 +23,7 @@ SECTIONS = (
     "moves",
     "month",
     "copies",
+    "quotas",
     "archive",
     "sketches",
     "readcurve",

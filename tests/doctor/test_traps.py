@@ -138,7 +138,7 @@ TRAPS = [
     Trap(
         "quotas",
         "warn",
-        "tenant 'default' has 1 memories of 134 bytes, counted are 2 of 134",
+        "tenant 'default' has 1 memories of 136 bytes, counted are 2 of 136",
         (
             "select mnemo.set_quota('default', memories => 9)",
             "select mnemo.remember('a text')",

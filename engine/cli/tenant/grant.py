@@ -10,14 +10,14 @@ from engine.config import Settings
 
 @click.command()
 @click.argument("role")
-@click.argument("tenant")
+@click.argument("name", metavar="TENANT")
 @with_settings
-def command(settings: Settings, role: str, tenant: str) -> None:
+def command(settings: Settings, role: str, name: str) -> None:
     """Let a role act for a tenant.
 
     A role is of the server: its members may too. TENANT * stands for any, for the servers of an application,
     which choose themselves.
     """
     with administering(settings) as cursor:
-        done = cursor.execute("select mnemo.grant_tenant(%s, %s) as done", (role, tenant)).fetchone()
-    notify(f"{role} {'may now' if done and done['done'] else 'could already'} act for {tenant}")
+        done = cursor.execute("select mnemo.grant_tenant(%s, %s) as done", (role, name)).fetchone()
+    notify(f"{role} {'may now' if done and done['done'] else 'could already'} act for {name}")

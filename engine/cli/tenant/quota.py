@@ -10,7 +10,7 @@ _COUNT = click.IntRange(0, 2**63 - 1)
 
 
 @click.command()
-@click.argument("tenant")
+@click.argument("name", metavar="TENANT")
 @click.option("--memories", type=_COUNT, show_envvar=True, help="So many memories, archived ones included.")
 @click.option(
     "--bytes",
@@ -31,7 +31,7 @@ _COUNT = click.IntRange(0, 2**63 - 1)
 @with_settings
 def command(
     settings: Settings,
-    tenant: str,
+    name: str,
     memories: int | None,
     octets: int | None,
     writes_per_minute: int | None,
@@ -49,8 +49,8 @@ def command(
         raise click.UsageError("--remove ends all limits: give none with it")
     with administering(settings) as cursor:
         if remove:
-            cursor.execute("select mnemo.remove_quota(%s)", (tenant,))
+            cursor.execute("select mnemo.remove_quota(%s)", (name,))
         elif given:
-            cursor.execute("select mnemo.set_quota(%s, %s, %s, %s)", (tenant, *limits))
-        rows = usage(cursor, tenant)
+            cursor.execute("select mnemo.set_quota(%s, %s, %s, %s)", (name, *limits))
+        rows = usage(cursor, name)
     print_usage(rows, json=json)

@@ -10,7 +10,7 @@ from engine.config import Settings
 
 
 @click.command()
-@click.argument("tenant")
+@click.argument("name", metavar="TENANT")
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @click.option(
     "--any",
@@ -22,7 +22,7 @@ from engine.config import Settings
 )
 @click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @with_settings
-def command(settings: Settings, tenant: str, urls: tuple[str, ...], anywhere: bool, json: bool) -> None:
+def command(settings: Settings, name: str, urls: tuple[str, ...], anywhere: bool, json: bool) -> None:
     """Say which object stores may hold data of a tenant, or show it.
 
     A URL, such as s3://bucket-eu or s3://bucket/eu, means that store and those in folders of it. Where the
@@ -33,8 +33,8 @@ def command(settings: Settings, tenant: str, urls: tuple[str, ...], anywhere: bo
     stores = [url if "://" in url else Path(url).expanduser().absolute().as_uri() for url in urls]
     with administering(settings) as cursor:
         if stores:
-            cursor.execute("select mnemo.set_residency(%s, %s)", (tenant, stores))
+            cursor.execute("select mnemo.set_residency(%s, %s)", (name, stores))
         elif anywhere:
-            cursor.execute("select mnemo.remove_residency(%s)", (tenant,))
-        rows = usage(cursor, tenant)
+            cursor.execute("select mnemo.remove_residency(%s)", (name,))
+        rows = usage(cursor, name)
     print_usage(rows, json=json)

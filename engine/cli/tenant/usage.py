@@ -9,11 +9,11 @@ from engine.config import Settings
 
 
 @click.command()
-@click.argument("tenant", metavar="[TENANT]", required=False)
+@click.argument("name", metavar="[TENANT]", required=False)
 @click.option("--recount", is_flag=True, show_envvar=True, help="Count all of it, and correct the counters.")
 @click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @with_settings
-def command(settings: Settings, tenant: str | None, recount: bool, json: bool) -> None:
+def command(settings: Settings, name: str | None, recount: bool, json: bool) -> None:
     """Show what tenants hold of what they may.
 
     Only tenants with a quota are counted. Counters are exact; --recount is for after a repair by hand, and
@@ -21,9 +21,9 @@ def command(settings: Settings, tenant: str | None, recount: bool, json: bool) -
     """
     with administering(settings) as cursor:
         if recount:
-            for name in [row["tenant"] for row in usage(cursor, tenant)]:
-                off = cursor.execute("select * from mnemo.recount_usage(%s)", (name,)).fetchone()
+            for each in [row["tenant"] for row in usage(cursor, name)]:
+                off = cursor.execute("select * from mnemo.recount_usage(%s)", (each,)).fetchone()
                 if off is not None and any(off.values()):
-                    notify(f"{name}: off by {off['memories']:,} memories and {off['bytes']:,} bytes")
-        rows = usage(cursor, tenant)
+                    notify(f"{each}: off by {off['memories']:,} memories and {off['bytes']:,} bytes")
+        rows = usage(cursor, name)
     print_usage(rows, json=json)
