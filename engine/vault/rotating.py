@@ -1,11 +1,11 @@
 """New epoch keys, and data keys under them; docs/vault.md tells what holds at each step."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from engine.errors import SealBroken, VaultConflict
+from engine.errors import KeyUnavailable, SealBroken, VaultConflict
 from engine.vault.items import Rotation
 from engine.vault.protocol import KeyHeader
 from engine.vault.session import Epoch, VaultSession
@@ -61,7 +61,8 @@ async def rewrap_all(session: VaultSession) -> tuple[int, int]:
         KeyUnavailable: the key store lacks a key that data keys lie under; those of others have moved.
         SealBroken: data keys do not open, its note names them; all others have moved.
     """
-    done, broken, keys = 0, list[UUID](), dict[int, bytes]()
+    done, broken, keys = 0, list[UUID](), dict[int, bytes | None]()
+    missing: KeyUnavailable | None = None
     after: tuple[int | None, UUID | None] = (None, None)
     while True:
         async with session.transaction() as connection:
@@ -72,7 +73,13 @@ async def rewrap_all(session: VaultSession) -> tuple[int, int]:
         if active is None:
             raise VaultConflict("the tenant was shredded meanwhile")
         for number in {row[1] for row in due} - keys.keys():
-            keys[number] = await session.keys.fetch(active.tenant, number)
+            try:
+                keys[number] = await session.keys.fetch(active.tenant, number)
+            except KeyUnavailable as error:
+                keys[number] = None
+                # Others may have moved what lay under it, and destroyed it, since.
+                if (await session.epochs())[number].data_keys:
+                    missing = missing or error
         moved, lost = await asyncio.to_thread(_rewrapped, session, active, keys, due)
         broken += lost
         try:
@@ -81,13 +88,15 @@ async def rewrap_all(session: VaultSession) -> tuple[int, int]:
             # Another epoch has become the active one: the same keys again, under that.
             continue
         after = (due[-1][1], due[-1][0])
+    if missing:
+        raise missing
     if broken:
-        error = SealBroken()
-        error.add_note(
+        refusal = SealBroken()
+        refusal.add_note(
             f"{len(broken)} data keys do not open, nor does what they belong to, which can only be dropped: "
             f"{', '.join(map(str, broken[:10]))}"
         )
-        raise error
+        raise refusal
     async with session.transaction() as connection:
         row = await (
             await connection.execute("select coalesce(epoch, 0) from mnemo.active_epoch()")
@@ -120,14 +129,16 @@ _Moved = list[tuple[UUID, bytes, bytes]]
 
 
 def _rewrapped(
-    session: VaultSession, active: Epoch, keys: dict[int, bytes], due: Sequence[Any]
+    session: VaultSession, active: Epoch, keys: Mapping[int, bytes | None], due: Sequence[Any]
 ) -> tuple[_Moved, list[UUID]]:
     moved: _Moved = []
     lost: list[UUID] = []
     cipher, tenant = session.cipher, active.tenant
     for item, number, before in due:
+        if (key := keys[number]) is None:
+            continue
         try:
-            data_key = cipher.unwrap(keys[number], KeyHeader(item, tenant, number), bytes(before))
+            data_key = cipher.unwrap(key, KeyHeader(item, tenant, number), bytes(before))
         except SealBroken:
             lost.append(item)
         else:

@@ -58,12 +58,22 @@ class VaultSession:
 
         Raises KeyUnavailable where the key store has not its key, or another.
         """
-        row = await (await connection.execute(_ACTIVE)).fetchone()
-        assert row is not None
-        tenant, number, check_value, _ = row
-        if number is None:
-            return None
-        return Epoch(tenant, number, self.checked(number, await self.keys.fetch(tenant, number), check_value))
+        before = None
+        while True:
+            row = await (await connection.execute(_ACTIVE)).fetchone()
+            assert row is not None
+            tenant, number, check_value, _ = row
+            if number is None:
+                return None
+            try:
+                key = await self.keys.fetch(tenant, number)
+            except KeyUnavailable:
+                # Another epoch may have taken its place, and it been destroyed, since the row was read.
+                if number == before:
+                    raise
+                before = number
+            else:
+                return Epoch(tenant, number, self.checked(number, key, check_value))
 
     async def new_epoch(self) -> tuple[Epoch, bytes]:
         """Make the key of the next epoch in the key store, and return it with its check value.

@@ -38,14 +38,16 @@ async def shred_tenant(session: VaultSession) -> Certificate:
 
 async def resume(session: VaultSession) -> list[Certificate]:
     """Finish the shreddings, and destructions of old keys, that somebody began and did not end."""
-    async with session.transaction() as connection:
-        pending = [row[0] for row in await (await connection.execute(_PENDING)).fetchall()]
-    if pending:
+    begun = await _pending(session)
+    if not begun and any(key.state == "destroying" for key in (await session.epochs()).values()):
+        await destroy(session, None)
+    for _ in range(_TRIES):
+        if begun.isdisjoint(await _pending(session)):
+            return await _certificates(session, list(begun))
         await rewrap_all(session)
+        # What others start to shred meanwhile may have to wait for the next round.
         await destroy(session, None)
-    elif any(key.state == "destroying" for key in (await session.epochs()).values()):
-        await destroy(session, None)
-    return await _certificates(session, pending)
+    raise VaultConflict("others kept starting epochs: what is being shredded is not finished")
 
 
 async def _certified(session: VaultSession, shredding: UUID) -> Certificate:
@@ -53,6 +55,11 @@ async def _certified(session: VaultSession, shredding: UUID) -> Certificate:
     for certificate in await _certificates(session, [shredding]):
         return certificate
     raise VaultConflict(f"shredding {shredding} is not finished yet: somebody else is at it")
+
+
+async def _pending(session: VaultSession) -> set[UUID]:
+    async with session.transaction() as connection:
+        return {row[0] for row in await (await connection.execute(_PENDING)).fetchall()}
 
 
 async def _certificates(session: VaultSession, ids: Sequence[UUID]) -> list[Certificate]:

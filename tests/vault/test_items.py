@@ -1,4 +1,4 @@
-"""What goes into a vault comes out as it was, whatever its kind and size; what is known of it without a key."""
+"""What goes into a vault comes out as it was, whatever its kind; what is known of it without a key."""
 
 import os
 from collections.abc import AsyncIterator
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from engine.config import Settings
 from engine.errors import InvalidArgument, InvalidConfiguration, KeyUnavailable, SealBroken, UnknownItem
@@ -31,7 +32,12 @@ async def test_any_size_comes_back(mnemo: Mnemo, connection: Connection, size: i
         content[start : start + CHUNK] for start in range(0, max(size, 1), CHUNK)
     ]
     (found,) = await mnemo.vault.list()
-    assert (found.id, found.bytes, found.chunks, found.kind) == (item, size, max(1, -(-size // CHUNK)), "memory")
+    assert (found.id, found.bytes, found.chunks, found.kind) == (
+        item,
+        size,
+        max(1, -(-size // CHUNK)),
+        "memory",
+    )
     stored = connection.execute("select sum(octet_length(body)), count(*) from mnemo.vault_chunk").fetchone()
     assert stored == (found.stored_bytes, found.chunks)
 
@@ -129,7 +135,8 @@ async def test_an_item_does_not_open_for_another_tenant(
     async with open_mnemo(tenant="other") as other:
         await other.vault.put("b", b"theirs")
         for table in ("vault_item", "vault_chunk", "data_key"):
-            connection.execute(f"update mnemo.{table} set tenant = 'other'".encode())
+            theirs = sql.SQL("update mnemo.{} set tenant = 'other'")
+            connection.execute(theirs.format(sql.Identifier(table)))
         with pytest.raises(SealBroken):
             await other.vault.get("a")
         assert await other.vault.get("b") == b"theirs"
@@ -177,7 +184,9 @@ async def test_every_act_is_in_the_audit(mnemo: Mnemo, connection: Connection, t
     with pytest.raises(SealBroken):
         await mnemo.vault.get("a")
     await mnemo.vault.drop(["a"])
-    acts = connection.execute("select action, subject from mnemo.audit where subject = %s order by seq", [item])
+    acts = connection.execute(
+        "select action, subject from mnemo.audit where subject = %s order by seq", [item]
+    )
     assert [action for action, _ in acts] == [
         "vault.put",
         "vault.get",
