@@ -12,7 +12,8 @@ class _LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the subcommands in the order of their use."""
-        return list(_NAMES)
+        # Once imported, the subcommand list hides the type of that name here.
+        return [*_NAMES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a subcommand; None for an unknown name."""
