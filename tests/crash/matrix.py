@@ -59,6 +59,13 @@ _REST: dict[str, LiteralString] = {
     "residencies": "select tenant, stores::text, held from mnemo.residency",
     "dead letters": "select subscription, topic, memory_id, error from mnemo.dead_letter",
     "slots": "select slot from mnemo.event_log",
+    "vault": (
+        "select i.name, i.bytes, (select string_agg(octet_length(c.body)::text, ' ' order by c.position)"
+        " from mnemo.vault_chunk c where c.item = i.id), d.epoch, d.wrapped"
+        " from mnemo.vault_item i full join mnemo.data_key d using (id)"
+    ),
+    "epochs": "select epoch, state, final_at from mnemo.vault_key",
+    "shreddings": "select whole_tenant, epochs::text, finished_at is not null from mnemo.shredding",
 }
 
 

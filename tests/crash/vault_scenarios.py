@@ -1,0 +1,54 @@
+"""What reaches the injection points of vaults: SQL stands in for the client, who sealed and wrapped."""
+
+from tests.crash.scenarios import Scenario
+
+# Errors and statements are logged with their parameters unless a session says otherwise.
+_SILENT = "select mnemo.require_unlogged();"
+_KEY = "repeat('ab', 32)"
+_ITEM = "'00000000-0000-7000-8000-00000000000{}'"
+
+
+def _put(number: int, epoch: int) -> str:
+    """Return what stores an item of two chunks."""
+    item = _ITEM.format(number)
+    return (
+        f"{_SILENT} select mnemo.vault_put_chunk({item}, 0, 'first', {_KEY});"
+        f" select mnemo.vault_put_chunk({item}, 1, 'last', {_KEY});"
+        f" select mnemo.vault_finish({item}, 'item {number}', 'memory', '{{}}', 9, 5, null, null, {epoch},"
+        f" 'wrapped {epoch}', 1::smallint, true);"
+    )
+
+
+def _epoch(number: int) -> str:
+    return f"select mnemo.start_epoch({number}, 'file:///keys', 'check {number}')"
+
+
+def _rewrap(old: int, new: int) -> str:
+    return (
+        f"select mnemo.rewrap_data_keys({new}, array_agg(id), array_agg(wrapped),"
+        f" array_agg('wrapped {new}'::bytea)) from mnemo.due_data_keys(100) where epoch = {old}"
+    )
+
+
+_FILLED = (_epoch(1), _put(1, 1), _put(2, 1))
+_ROTATED = (*_FILLED, _epoch(2), _rewrap(1, 2))
+_SHRED = "select mnemo.begin_shred(2, 'file:///keys', 'check 2', array['item 1'])"
+_DESTROY = "select mnemo.begin_destroy()"
+_DESTROYED = "select mnemo.finish_destroy(1, '2030-01-01')"
+
+VAULT_SCENARIOS = {
+    "put an item": Scenario(("vault.chunk_stored", "vault.finished"), _put(3, 1), _FILLED),
+    "replace an item": Scenario(
+        ("vault.chunk_stored", "vault.finished"), _put(4, 1).replace("'item 4'", "'item 1'"), _FILLED
+    ),
+    "drop an item": Scenario(("vault.dropped",), "select mnemo.vault_drop(array['item 1'])", _FILLED),
+    "start an epoch": Scenario(("vault.epoch_started",), _epoch(2), _FILLED),
+    "rewrap data keys": Scenario(("vault.rewrapped",), _rewrap(1, 2), (*_FILLED, _epoch(2))),
+    "shred an item": Scenario(("vault.shred_begun",), _SHRED, _FILLED),
+    "shred a tenant": Scenario(("vault.tenant_shred_begun",), "select mnemo.begin_shred_tenant()", _FILLED),
+    "mark keys to be destroyed": Scenario(("vault.destroying",), _DESTROY, (*_FILLED, _SHRED, _rewrap(1, 2))),
+    "mark keys as destroyed": Scenario(
+        ("vault.destroyed",), _DESTROYED, (*_FILLED, _SHRED, _rewrap(1, 2), _DESTROY)
+    ),
+    "destroy old keys": Scenario(("vault.destroying",), "select mnemo.begin_destroy('{1}')", _ROTATED),
+}
