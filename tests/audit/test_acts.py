@@ -112,6 +112,13 @@ def test_a_change_of_a_policy_is_entered_as_its_history_has_it(db: Connection) -
     ]
 
 
+def test_a_store_is_entered_when_it_is_attached_or_moved(db: Connection) -> None:
+    for statement in (_STORE, _STORE, "select mnemo.attach_store('s3://key:secret@b/p?secret=1', true)"):
+        db.execute(statement.encode())
+    found = [(e["subject"], json.loads(e["detail"])["moved"], e["action"]) for e in entries(db, "")]
+    assert found == [("file:///objects", False, "store.attach"), ("s3://b/p", True, "store.attach")]
+
+
 def test_the_ranking_of_a_collection_is_entered(db: Connection) -> None:
     (ranking,) = (
         db.execute("select mnemo.alter_collection('memories', '{\"candidates\": 7}')").fetchone() or ()

@@ -181,6 +181,11 @@ MOVED = ("move.memories_moved", "move.recorded")
 COPIED = ("copy.copied", "copy.indexed")
 
 SCENARIOS = {
+    "prune the audit": Scenario(
+        ("audit.pruning",),
+        "select mnemo.prune_audit(clock_timestamp())",
+        ("select mnemo.record_audit('vault.get', n::text) from generate_series(1, 5) n",),
+    ),
     "remember": Scenario(
         ("remember.written",),
         "select mnemo.remember('again', mnemo.random_hypervector('a'), key => 'h1', tier => 'warm'),"

@@ -32,6 +32,24 @@ class Trap:
 
 
 TRAPS = [
+    Trap(
+        "audit",
+        "fail",
+        "trigger check_delete of mnemo.audit is off",
+        ("alter table mnemo.audit disable trigger check_delete",),
+    ),
+    Trap(
+        "audit",
+        "fail",
+        "entry 1 of 'default' was changed",
+        (
+            "select mnemo.record_audit('vault.get')",
+            "alter table mnemo.audit disable trigger refuse_change",
+            "update mnemo.audit set subject = 'x'",
+            "alter table mnemo.audit enable always trigger refuse_change",
+        ),
+        deep=True,
+    ),
     Trap("extensions", "fail", "pgcrypto is not installed", ("drop extension pgcrypto",)),
     Trap(
         "extensions",

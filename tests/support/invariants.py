@@ -6,6 +6,10 @@ import psycopg
 
 # Each query returns what breaks its invariant.
 _VIOLATIONS = {
+    "every chain of the audit verifies": (
+        "select h.tenant, p.seq, p.problem from mnemo.audit_head h"
+        " cross join lateral mnemo.verify_audit(h.tenant) p"
+    ),
     "a memory has one row": "select id from mnemo.memory group by id having count(*) <> 1",
     "a memory has an activity row that names its segment": (
         "select m.id from mnemo.memory m left join mnemo.activity a"

@@ -21,20 +21,20 @@ from engine.mnemo import Mnemo
     help="Remove what is older than so many days.",
 )
 @click.option("--installation", is_flag=True, show_envvar=True, help="The acts that concern no tenant.")
-@click.option("--all", "every", is_flag=True, show_envvar=True, help="Those of every tenant, too.")
+@click.option("--all", is_flag=True, show_envvar=True, help="Those of every tenant, too.")
 @with_settings
-def command(settings: Settings, days: float, installation: bool, every: bool) -> None:
+def command(settings: Settings, days: float, installation: bool, all: bool) -> None:
     """Remove the oldest entries, now.
 
     The rest goes on verifying, and says what was removed. The job prune_audit does this by itself after
     audit_keep_days.
     """
-    if every and installation:
+    if all and installation:
         raise click.UsageError("--all does not go with --installation")
     before = datetime.now(UTC) - timedelta(days=days)
 
     async def work(mnemo: Mnemo) -> int:
-        chains = await mnemo.audit.chains() if every else [INSTALLATION if installation else None]
+        chains = await mnemo.audit.chains() if all else [INSTALLATION if installation else None]
         return sum([await mnemo.audit.prune(before, tenant=tenant) for tenant in chains])
 
     notify(f"{with_mnemo(settings, work):,} entries were removed")

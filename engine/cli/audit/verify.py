@@ -13,21 +13,21 @@ from engine.mnemo import Mnemo
 @click.command()
 @click.option("--expect", metavar="SEQ:HASH", show_envvar=True, help="What mnemo audit head once printed.")
 @click.option("--installation", is_flag=True, show_envvar=True, help="The acts that concern no tenant.")
-@click.option("--all", "every", is_flag=True, show_envvar=True, help="Those of every tenant, too.")
+@click.option("--all", is_flag=True, show_envvar=True, help="Those of every tenant, too.")
 @click.option("--json", is_flag=True, show_envvar=True, help="Print one JSON object.")
 @with_settings
-def command(settings: Settings, expect: str | None, installation: bool, every: bool, json: bool) -> None:
+def command(settings: Settings, expect: str | None, installation: bool, all: bool, json: bool) -> None:
     """Find entries that were changed, removed, inserted or moved.
 
     Prints a line for each, and exits with 1 where there are any. Without --expect nothing proves that the
     newest entries were not taken away, or all hashes computed anew, by somebody who owns the server.
     """
-    if every and (installation or expect):
+    if all and (installation or expect):
         raise click.UsageError("--all goes with neither --installation nor --expect")
     anchor = None if expect is None else Anchor.parse(expect)
 
     async def work(mnemo: Mnemo) -> dict[str | None, list[AuditProblem]]:
-        chains = await mnemo.audit.chains() if every else [INSTALLATION if installation else None]
+        chains = await mnemo.audit.chains() if all else [INSTALLATION if installation else None]
         return {tenant: await mnemo.audit.verify(tenant=tenant, expect=anchor) for tenant in chains}
 
     found = with_mnemo(settings, work)
