@@ -55,6 +55,26 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         return parsed
 
 
+class Metadata(click.ParamType[tuple[str, Any]]):
+    """A key and a value, which is JSON where it can be read as JSON, else a text."""
+
+    name = "metadata"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        """Return key and value, or fail."""
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = Text().convert(value, param, ctx).partition("=")
+        if not key or not equals:
+            self.fail(f"{value!r} is not KEY=VALUE", param, ctx)
+        try:
+            return key, json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            return key, text
+
+
 def read_hypervector(path: Path) -> NDArray[np.uint8]:
     """Return uint8[n] from a file of raw bytes or an .npy array; the API checks its length.
 

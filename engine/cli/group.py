@@ -29,6 +29,7 @@ SUMMARIES = {
     "restore": "Bring memories back from the object store.",
     "jobs": "Show the jobs that mnemo worker runs, or act on one.",
     "events": "Show the event bus, or try dead letters again.",
+    "vault": "Keep what only its owner may read.",
     "audit": "Show who did what, and prove that nobody changed it.",
     "tenant": "Say who acts for a tenant, how much it may store, and where.",
     "verify": "Compare everything: the database with itself, with its objects, and with the copies.",

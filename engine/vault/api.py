@@ -147,17 +147,11 @@ class VaultApi:
             InvalidArgument: there is something at `path` already.
             UnknownItem, SealBroken: as `get`.
         """
-        session = await self._session()
-        act: Act = "vault.export"
-        async with self._watched(session, name):
-            for _ in range(TRIES):
-                opened = await open_item(session, name, act)
-                export = export_codebase if opened.kind == "codebase" else export_file
-                try:
-                    return await export(session, opened, path)
-                except Gone:
-                    continue
-            raise SealBroken
+        return await self._write(name, path, "vault.export")
+
+    async def save(self, name: str, path: Path) -> None:
+        """Write the content of an item of any kind into a new file; as `export` otherwise."""
+        await self._write(name, path, "vault.get")
 
     async def list(
         self, *, kind: ItemKind | None = None, metadata: Mapping[str, Any] | None = None
@@ -220,6 +214,18 @@ class VaultApi:
 
     def _keyless(self) -> VaultSession:
         return VaultSession(self._pool, cast(KeyStore, None), make_cipher(), self._settings.vault.chunk_bytes)
+
+    async def _write(self, name: str, path: Path, act: Act) -> int:
+        session = await self._session()
+        async with self._watched(session, name):
+            for _ in range(TRIES):
+                opened = await open_item(session, name, act)
+                as_files = act == "vault.export" and opened.kind == "codebase"
+                try:
+                    return await (export_codebase if as_files else export_file)(session, opened, path)
+                except Gone:
+                    continue
+            raise SealBroken
 
     @asynccontextmanager
     async def _watched(self, session: VaultSession, name: str) -> AsyncIterator[None]:

@@ -23,15 +23,14 @@ def _epoch(number: int) -> str:
     return f"select mnemo.start_epoch({number}, 'file:///keys', 'check {number}')"
 
 
-def _rewrap(old: int, new: int) -> str:
-    return (
-        f"select mnemo.rewrap_data_keys({new}, array_agg(id), array_agg(wrapped),"
-        f" array_agg('wrapped {new}'::bytea)) from mnemo.due_data_keys(100) where epoch = {old}"
-    )
+def _rewrap(new: int) -> str:
+    wrapped = f"array_agg('wrapped {new}'::bytea)"
+    moved = f"mnemo.rewrap_data_keys({new}, array_agg(d.id), array_agg(d.wrapped), {wrapped})"
+    return "select {} from mnemo.due_data_keys(100) d".replace("{}", moved)
 
 
 _FILLED = (_epoch(1), _put(1, 1), _put(2, 1))
-_ROTATED = (*_FILLED, _epoch(2), _rewrap(1, 2))
+_ROTATED = (*_FILLED, _epoch(2), _rewrap(2))
 _SHRED = "select mnemo.begin_shred(2, 'file:///keys', 'check 2', array['item 1'])"
 _DESTROY = "select mnemo.begin_destroy()"
 _DESTROYED = "select mnemo.finish_destroy(1, '2030-01-01')"
@@ -43,12 +42,12 @@ VAULT_SCENARIOS = {
     ),
     "drop an item": Scenario(("vault.dropped",), "select mnemo.vault_drop(array['item 1'])", _FILLED),
     "start an epoch": Scenario(("vault.epoch_started",), _epoch(2), _FILLED),
-    "rewrap data keys": Scenario(("vault.rewrapped",), _rewrap(1, 2), (*_FILLED, _epoch(2))),
+    "rewrap data keys": Scenario(("vault.rewrapped",), _rewrap(2), (*_FILLED, _epoch(2))),
     "shred an item": Scenario(("vault.shred_begun",), _SHRED, _FILLED),
     "shred a tenant": Scenario(("vault.tenant_shred_begun",), "select mnemo.begin_shred_tenant()", _FILLED),
-    "mark keys to be destroyed": Scenario(("vault.destroying",), _DESTROY, (*_FILLED, _SHRED, _rewrap(1, 2))),
+    "mark keys to be destroyed": Scenario(("vault.destroying",), _DESTROY, (*_FILLED, _SHRED, _rewrap(2))),
     "mark keys as destroyed": Scenario(
-        ("vault.destroyed",), _DESTROYED, (*_FILLED, _SHRED, _rewrap(1, 2), _DESTROY)
+        ("vault.destroyed",), _DESTROYED, (*_FILLED, _SHRED, _rewrap(2), _DESTROY)
     ),
     "destroy old keys": Scenario(("vault.destroying",), "select mnemo.begin_destroy('{1}')", _ROTATED),
 }
