@@ -134,9 +134,10 @@ async def test_an_item_does_not_open_for_another_tenant(
     await mnemo.vault.put("a", b"mine")
     async with open_mnemo(tenant="other") as other:
         await other.vault.put("b", b"theirs")
-        for table in ("vault_item", "vault_chunk", "data_key"):
-            theirs = sql.SQL("update mnemo.{} set tenant = 'other'")
-            connection.execute(theirs.format(sql.Identifier(table)))
+        with connection.transaction():
+            for table in ("vault_item", "vault_chunk", "data_key"):
+                theirs = sql.SQL("update mnemo.{} set tenant = 'other'")
+                connection.execute(theirs.format(sql.Identifier(table)))
         with pytest.raises(SealBroken):
             await other.vault.get("a")
         assert await other.vault.get("b") == b"theirs"
