@@ -59,7 +59,7 @@ _REST: dict[str, LiteralString] = {
     "residencies": "select tenant, stores::text, held from mnemo.residency",
     "dead letters": "select subscription, topic, memory_id, error from mnemo.dead_letter",
     "slots": "select slot from mnemo.event_log",
-    "audit": "select e.seq, e.action, e.subject from mnemo.audit e where e.tenant = 'default'",
+    "audit": "select e.seq, e.action from mnemo.audit e where e.tenant = 'default'",
     "vault": (
         "select i.name, i.bytes, (select string_agg(octet_length(c.body)::text, ' ' order by c.position)"
         " from mnemo.vault_chunk c where c.item = i.id), d.epoch, d.wrapped"
