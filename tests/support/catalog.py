@@ -52,9 +52,10 @@ def snapshot(dsn: str, *, bodies: bool = False) -> str:
 
 
 def _rows(connection: psycopg.Connection) -> list[str]:
+    # What was done to a database, and by whom, is its own.
     tables = connection.execute(
         "select c.relname from pg_class c where c.relnamespace = 'mnemo'::regnamespace"
-        " and c.relkind = 'r' and c.relname <> 'alembic_version' order by 1"
+        " and c.relkind = 'r' and c.relname not in ('alembic_version', 'audit', 'audit_head') order by 1"
     ).fetchall()
     return [line for (table,) in tables for line in _rows_of(connection, table)]
 

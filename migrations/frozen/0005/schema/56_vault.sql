@@ -23,11 +23,12 @@ comment on column mnemo.vault_key.final_at is 'From when on nobody can bring it 
 
 -- Narrow, because a rotation rewrites every row of a tenant, and nothing else.
 create table mnemo.data_key (
-    id      uuid primary key,
+    id      uuid not null,
     tenant  text not null,
     purpose text not null check (purpose in ('item', 'memory', 'index')),
     epoch   integer not null,
-    wrapped bytea not null
+    wrapped bytea not null,
+    primary key (tenant, id)
 );
 
 create index data_key_epoch on mnemo.data_key (tenant, epoch, id);
@@ -37,7 +38,7 @@ comment on column mnemo.data_key.id is 'The vault item, the memory, or whatever 
 comment on column mnemo.data_key.purpose is 'item: opens a vault item; memory: the sealed parts of a memory; index: a blind index.';
 
 create table mnemo.vault_item (
-    id           uuid primary key,
+    id           uuid not null,
     tenant       text not null check (octet_length(tenant) between 1 and 1000),
     kind         text not null check (kind in ('memory', 'conversation', 'codebase')),
     name         text not null check (octet_length(name) between 1 and 1000),
@@ -51,6 +52,8 @@ create table mnemo.vault_item (
     created_at   timestamptz not null,
     scheme       text not null check (scheme in ('client', 'sql')),
     version      smallint not null,
+    -- Of all keys of vaults the tenant is a part: were it not, an id would be refused that is another tenant's.
+    primary key (tenant, id),
     unique (tenant, name)
 );
 
@@ -70,8 +73,8 @@ create table mnemo.vault_chunk (
     position integer not null check (position >= 0),
     tenant   text not null,
     body     bytea not null,
-    primary key (item, position),
-    foreign key (item) references mnemo.vault_item on delete cascade deferrable initially deferred
+    primary key (tenant, item, position),
+    foreign key (tenant, item) references mnemo.vault_item (tenant, id) on delete cascade deferrable initially deferred
 );
 
 alter table mnemo.vault_chunk alter column body set storage external;

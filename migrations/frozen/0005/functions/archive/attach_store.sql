@@ -17,6 +17,7 @@ declare
     v_forked      boolean := false;
     v_held        text[] := mnemo.held_tenants();
     v_moved       boolean := false;
+    v_first       boolean;
     v_tenant      text;
 begin
     if store is null or store = '' then
@@ -24,7 +25,8 @@ begin
     end if;
     lock table mnemo.identity in share row exclusive mode;
     select i.* into v_identity from mnemo.identity i where i.is_current;
-    if not found then
+    v_first := not found;
+    if v_first then
         insert into mnemo.identity (database, is_current, store, fingerprint, token, since)
         values (gen_random_uuid(), true, store, v_fingerprint, gen_random_uuid(), mnemo.now());
     else
@@ -56,6 +58,11 @@ begin
         perform mnemo.queue_tenant(h.tenant) from unnest(v_held) as h (tenant) where h.tenant <> all (mnemo.held_tenants());
     end if;
     perform mnemo.injection_point('archive.attached');
+    if v_first or v_moved or v_forked then
+        -- Of its URL nothing that could be a secret.
+        perform mnemo.record_audit('store.attach', regexp_replace(store, '(?<=//)[^/@]*@|[?#].*$', '', 'g'),
+                                   jsonb_build_object('database', v_identity.database, 'moved', v_moved, 'forked', v_forked), '');
+    end if;
     return query select v_identity.database, v_identity.token, v_identity.next_token, v_forked;
 end
 $$;

@@ -15,7 +15,8 @@ begin
     end if;
     for v_tenant in
         select h.tenant from mnemo.audit_head h
-        where (select e.at from mnemo.audit e where e.tenant = h.tenant order by e.seq limit 1) < v_kept
+        -- Not for its own entries: each removal leaves one.
+        where (select e.at from mnemo.audit e where e.tenant = h.tenant and e.action <> 'audit.prune' order by e.seq limit 1) < v_kept
         order by h.tenant
     loop
         begin

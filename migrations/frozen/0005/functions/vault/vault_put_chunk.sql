@@ -7,7 +7,7 @@ as $$
 declare
     v_body bytea := mnemo.vault_encrypt(vault_put_chunk.sealed, vault_put_chunk.key);
 begin
-    if exists (select from mnemo.vault_item i where i.id = vault_put_chunk.item) then
+    if exists (select from mnemo.vault_item i where i.tenant = mnemo.tenant() and i.id = vault_put_chunk.item) then
         raise exception 'vault item % is stored already', vault_put_chunk.item using errcode = 'MN018';
     end if;
     insert into mnemo.vault_chunk (item, position, tenant, body)
