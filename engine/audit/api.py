@@ -23,7 +23,8 @@ _TRAIL = (
 _VERIFY = "select p.seq, p.problem from mnemo.verify_audit(coalesce(%s::text, mnemo.tenant()), %s, %s) p"
 _HEAD = (
     "select coalesce(h.seq, 0), coalesce(h.hash, mnemo.audit_root())"
-    " from (select coalesce(%s::text, mnemo.tenant()) as tenant) t left join mnemo.audit_head h using (tenant)"
+    " from (select coalesce(%s::text, mnemo.tenant()) as tenant) t"
+    " left join mnemo.audit_head h using (tenant)"
 )
 _PRUNE = "select mnemo.prune_audit(%s, coalesce(%s::text, mnemo.tenant()))"
 _CHAINS = "select h.tenant from mnemo.audit_head h order by h.tenant"
