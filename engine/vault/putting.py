@@ -37,6 +37,10 @@ class Entry:
     replace: bool
 
 
+class _NoEpoch(Exception):  # noqa: N818
+    pass
+
+
 def header_of(item: UUID, tenant: str, kind: str, name: str, version: int = SCHEME) -> ItemHeader:
     """Return what an item's chunks are bound to: its name too, so that items cannot trade theirs."""
     return ItemHeader(item, tenant, f"{kind}/{name}", version)
@@ -44,14 +48,24 @@ def header_of(item: UUID, tenant: str, kind: str, name: str, version: int = SCHE
 
 async def put_item(session: VaultSession, entry: Entry, data: AsyncIterator[bytes]) -> UUID:
     """Store an item in one transaction, a chunk in memory at a time; return its id."""
-    await _require_epoch(session)
+    try:
+        return await _put(session, entry, data)
+    except _NoEpoch:
+        # The tenant's first item; nothing of the data has been read yet.
+        await start_epoch(session, first=True)
+    return await _put(session, entry, data)
+
+
+async def _put(session: VaultSession, entry: Entry, data: AsyncIterator[bytes]) -> UUID:
     async with session.silent() as connection:
         row = await (
             await connection.execute("select mnemo.vault_begin(%s::text, %s)", (entry.name, entry.replace))
         ).fetchone()
         assert row is not None
         item: UUID = row[0]
-        epoch = await _active(session, connection)
+        epoch = await session.active(connection)
+        if epoch is None:
+            raise _NoEpoch
         data_key = session.cipher.new_data_key()
         header = header_of(item, epoch.tenant, entry.kind, entry.name)
         database_key = session.cipher.database_key(data_key, header)
@@ -105,13 +119,6 @@ async def chunked(data: AsyncIterator[bytes], size: int) -> AsyncIterator[tuple[
             kept += view[:room]
             view = view[room:]
     yield position, True, bytes(kept)
-
-
-async def _require_epoch(session: VaultSession) -> None:
-    async with session.transaction() as connection:
-        if await session.active(connection) is not None:
-            return
-    await start_epoch(session, first=True)
 
 
 async def _active(session: VaultSession, connection: Connection) -> Epoch:

@@ -27,9 +27,9 @@ def command(settings: Settings, names: tuple[str, ...], tenant_all: bool, resume
         raise click.UsageError("give the names of items, or --tenant-all, or --resume")
     if not yes and not resume:
         what = f"everything of tenant {settings.tenant!r}" if tenant_all else ", ".join(map(repr, names))
-        click.confirm(
-            f"Destroy {what} for good, and make backups of before unreadable?", abort=True, err=True
-        )
+        if not click.confirm(f"Destroy {what} for good, and make backups of before unreadable?", err=True):
+            notify("nothing was shredded")
+            raise click.exceptions.Exit(1)
 
     async def work(mnemo: Mnemo) -> tuple[Certificate, ...]:
         if resume:
