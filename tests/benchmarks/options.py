@@ -24,6 +24,7 @@ SECTIONS = (
     "month",
     "copies",
     "quotas",
+    "vault",
     "archive",
     "sketches",
     "readcurve",
