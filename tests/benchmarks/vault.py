@@ -22,7 +22,7 @@ from tests.benchmarks.stage import Connection, Stage
 _CHUNK = 1024 * 1024
 _TENANT = "default"
 _PAYLOAD = (
-    "select count(*), sum(pg_column_size(c.body)), md5(string_agg(c.ctid::text, '' order by c.item, c.position))"
+    "select count(*), sum(pg_column_size(c.body)), md5(string_agg(c.ctid::text, '' order by item, position))"
     " from mnemo.vault_chunk c"
 )
 
