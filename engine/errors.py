@@ -100,6 +100,12 @@ class ArchiveConflict(MnemoError):
     sqlstate = "MN014"
 
 
+class TenantRefused(MnemoError):
+    """The role may not act for that tenant."""
+
+    sqlstate = "MN015"
+
+
 class QuotaExceeded(MnemoError):
     """The tenant has reached a limit of its quota; nothing was written."""
 
