@@ -26,6 +26,7 @@ from engine.vault.protocol import KeyHeader
 from tests.crash.matrix import server_for
 from tests.crash.vault_victim import NEW, act, opened
 from tests.support.databases import working_migrations
+from tests.support.invariants import check_invariants
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
@@ -165,6 +166,7 @@ async def _check(mnemo: Mnemo, dsn: str, what: str) -> None:
     session = await mnemo.vault._session()
     epochs = await session.keys.epochs("default")
     with psycopg.connect(dsn) as db:
+        check_invariants(db)
         rows = db.execute(_KEYS).fetchall()
         assert db.execute("select from mnemo.data_key").rowcount == len(rows)
         assert len(rows) == db.execute("select from mnemo.vault_item").rowcount

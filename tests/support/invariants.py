@@ -62,6 +62,26 @@ _VIOLATIONS = {
         " using (tenant, collection, key) where k.id is distinct from m.id"
         " or k.bucket is distinct from m.bucket"
     ),
+    "a vault item has all its chunks, and they take what it says": (
+        "select i.id from mnemo.vault_item i left join mnemo.vault_chunk c"
+        " on (c.tenant, c.item) = (i.tenant, i.id) group by i.tenant, i.id"
+        " having (count(c), max(c.position), sum(octet_length(c.body)))"
+        " is distinct from (i.chunks::bigint, i.chunks - 1, i.stored_bytes)"
+    ),
+    "a vault item that a client sealed has a data key, and no other has": (
+        "select coalesce(i.id, d.id) from (select * from mnemo.vault_item where scheme = 'client') i"
+        " full join (select * from mnemo.data_key where purpose = 'item') d"
+        " on (d.tenant, d.id) = (i.tenant, i.id) where i.id is null or d.id is null"
+    ),
+    "no data key lies under an epoch that is being destroyed": (
+        "select d.id from mnemo.data_key d left join mnemo.vault_key k using (tenant, epoch)"
+        " where coalesce(k.state, 'none') not in ('active', 'retired')"
+    ),
+    "a finished shredding has its keys destroyed": (
+        "select s.id from mnemo.shredding s join mnemo.vault_key k"
+        " on k.tenant = s.tenant and k.epoch = any (s.epochs)"
+        " where s.finished_at is not null and k.state <> 'destroyed'"
+    ),
     "each segment has its partition, and no table is left over": (
         "select coalesce(s.relation, c.relname) from mnemo.segment s full join"
         " (select c.relname, i.inhparent from pg_class c left join pg_inherits i on i.inhrelid = c.oid"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _PROGRAM = (sys.executable, "-c", "from engine.cli import main; main()", "vault")
 
 
