@@ -33,6 +33,60 @@ class Trap:
 
 TRAPS = [
     Trap(
+        "isolation",
+        "fail",
+        "memory_warm shows rows of all tenants",
+        ("alter table mnemo.memory_warm no force row level security",),
+    ),
+    Trap(
+        "isolation",
+        "fail",
+        "memory_key shows rows of all tenants",
+        ("create policy guests on mnemo.memory_key using (true)",),
+    ),
+    Trap(
+        "isolation",
+        "fail",
+        "term shows rows of all tenants",
+        ("alter policy tenant_rows on mnemo.term using (tenant <> 'nobody')",),
+    ),
+    Trap(
+        "isolation",
+        "fail",
+        "view memories has its owner's rights",
+        ("alter view mnemo.memories reset (security_invoker)",),
+    ),
+    Trap(
+        "isolation",
+        "fail",
+        "function forget runs as its owner without a search_path",
+        ("alter function mnemo.forget reset all",),
+    ),
+    Trap(
+        "isolation",
+        "fail",
+        "anybody may execute set_quota",
+        ("grant execute on function mnemo.set_quota to public",),
+    ),
+    Trap(
+        "isolation",
+        "warn",
+        "role nobody_here may act for tenants, and is not there",
+        ("insert into mnemo.tenant_role values ('nobody_here', 'a', now(), 'x')",),
+    ),
+    Trap(
+        "isolation",
+        "warn",
+        "role mnemo_engine may act for some tenants, and sees all",
+        ("select mnemo.grant_tenant('mnemo_engine', 'a')",),
+    ),
+    Trap(
+        "isolation",
+        "warn",
+        "anybody may create things in schema public",
+        ("grant create on schema public to public",),
+    ),
+    Trap(
         "audit",
         "fail",
         "trigger check_delete of mnemo.audit is off",

@@ -190,6 +190,8 @@ def _masked(outcome: str) -> str:
 def _rows(connection: psycopg.Connection[Any], relation: Relation) -> list[Any] | None:
     try:
         return connection.execute(sql.SQL("select * from {}").format(relation.identifier)).fetchall()
+    except psycopg.errors.UndefinedTable:
+        return []
     except psycopg.errors.InsufficientPrivilege:
         return None
 
