@@ -70,7 +70,8 @@ async def test_metadata_are_found_by_their_index(
 ) -> None:
     """Behind row-level security too: the look-up runs as a role that it does not confine."""
     connection.execute(
-        "insert into mnemo.vault_item select uuidv7(), 'granted', 'memory', n::text, jsonb_build_object('n', n),"
+        "insert into mnemo.vault_item"
+        " select uuidv7(), 'granted', 'memory', n::text, jsonb_build_object('n', n),"
         " 0, 0, 1, 1, null, now(), now(), 'sql', 1 from generate_series(1, 5000) n; analyze mnemo.vault_item"
     )
     async with open_mnemo(keeper, tenant="granted") as mnemo:
