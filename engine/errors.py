@@ -100,6 +100,10 @@ class ArchiveConflict(MnemoError):
     sqlstate = "MN014"
 
 
+class NotPermitted(MnemoError, PermissionError):
+    """The role has not the rights for that; docs/security.md says which one has."""
+
+
 class TenantRefused(MnemoError):
     """The role may not act for that tenant."""
 

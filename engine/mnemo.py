@@ -129,6 +129,10 @@ class Mnemo(ArchiveApi, ReadingApi, ConsolidatingApi, EventsApi, ExplainingApi):
         """Forget memories for good, all in one transaction; return how many there were."""
         return int(await self._value("select mnemo.forget_many(%s::uuid[])", list(memory_ids)))
 
+    async def tenant(self) -> str:
+        """Return the tenant that this connection acts for; TenantRefused where its role may not."""
+        return str(await self._value("select mnemo.tenant()"))
+
     async def count(self, where: Mapping[str, Any] | None = None, *, collection: str = "memories") -> int:
         """Return how many memories of a collection match a filter; archived ones are not counted."""
         return int(

@@ -127,13 +127,13 @@ async def _ask(mnemo: Mnemo, console: Console, question: str) -> None:
     print_recall(console, recall)
 
 
-def _same_in_sql(dsn: str, tenant: str, console: Console, answer: Recall) -> None:
+def _same_in_sql(dsn: str, tenant: str | None, console: Console, answer: Recall) -> None:
     """Ask the first question once more in SQL that can be pasted into psql, and compare."""
     statement = SQL(
         "select tier, score, distance, key, content\nfrom mnemo.recall_text({}, k => {}, collection => {})"
     ).format(Literal(QUESTIONS[0]), Literal(_HITS), Literal(loading.COLLECTION))
     with translate_errors(), psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("select set_config('mnemo.tenant', %s, false)", (tenant,))
+        connection.execute("select set_config('mnemo.tenant', coalesce(%s, ''), false)", (tenant,))
         text = statement.as_string(connection)
         started = time.perf_counter()
         rows = connection.execute(statement).fetchall()

@@ -28,7 +28,7 @@ def command(settings: Settings, arguments: tuple[str, ...]) -> None:
     password = parts.pop("password", None)
     if password is not None:
         environment["PGPASSWORD"] = str(password)
-    if settings.tenant != "default":
+    if settings.tenant is not None:
         tenant = "".join("\\" + c if c in "\\ " else c for c in settings.tenant)
         parts["options"] = f"{parts.get('options') or ''} -c mnemo.tenant={tenant}".strip()
     os.execve(program, [program, make_conninfo("", **parts), *arguments], environment)

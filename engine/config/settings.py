@@ -59,12 +59,12 @@ class Settings(BaseSettings):
         description="directory of the embedded server; null: the user's data directory",
         json_schema_extra=_PATH,
     )
-    tenant: str = Field(
-        default="default",
+    tenant: str | None = Field(
+        default=None,
         min_length=1,
         max_length=200,
         pattern=r"^[^\x00-\x1f\x7f]+$",
-        description="whose memories are read and written",
+        description="whose memories are read and written; null: the one granted to the role, or default",
         json_schema_extra={"allowed": "1 to 200 characters, no control characters"},
     )
     preset: Preset | None = Field(default=None, description="a set of defaults; null: none")

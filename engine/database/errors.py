@@ -12,6 +12,7 @@ from engine.errors import (
     InstallationMismatch,
     InvalidArgument,
     MnemoError,
+    NotPermitted,
     TimedOut,
     error_for,
 )
@@ -47,6 +48,9 @@ def translated(error: Exception) -> MnemoError | None:
         return InstallationMismatch(
             f"{message}: this database has no Mnemo, or an older one; run mnemo migrate"
         )
+    # A file that the server may not open has the same code.
+    if error.sqlstate == "42501" and not message.startswith("could not"):
+        return NotPermitted(f"{message}: docs/security.md says which role may")
     if error.sqlstate in _TIMED_OUT:
         return TimedOut(message)
     if error.sqlstate in _CONFLICTS:

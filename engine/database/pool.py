@@ -68,7 +68,6 @@ class Pool(AsyncConnectionPool[Connection]):
 def make_pool(dsn: str, settings: Settings, kind: type[Pool] = Pool) -> Pool:
     """Return a pool, not yet open, whose connections autocommit."""
     session: dict[str, str] = {
-        "mnemo.tenant": settings.tenant,
         "mnemo.ef_search": str(settings.search.ef_search),
         "application_name": "mnemo",
         # By warnings a search says which tier it could not read.
@@ -77,6 +76,8 @@ def make_pool(dsn: str, settings: Settings, kind: type[Pool] = Pool) -> Pool:
         "datestyle": "iso",
         "standard_conforming_strings": "on",
     }
+    if settings.tenant is not None:
+        session["mnemo.tenant"] = settings.tenant
 
     async def configure(connection: Connection) -> None:
         register(connection)

@@ -97,8 +97,8 @@ def apply_change(revision: str) -> None:
     """Run a later revision: its hand-written change.sql, the tables it adds, then what it froze beside them.
 
     A schema file of an earlier revision is kept for the record only: tables that hold rows are altered by
-    change.sql, never made anew. One that is new in this revision runs as it stands. Grants come last, and always:
-    what is new has none yet.
+    change.sql, never made anew. One that is new in this revision runs as it stands. Grants come last,
+    and always: what is new has none yet.
     """
     folder = _frozen_dir(revision)
     verify_frozen(folder)

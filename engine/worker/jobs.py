@@ -95,13 +95,14 @@ class JobService:
             connect_timeout=max(2, int(self._settings.pool.timeout_seconds)),
         )
         session = {
-            "mnemo.tenant": self._settings.tenant,
             "mnemo.ef_search": str(self._settings.search.ef_search),
             # A step that a time limit always cuts off would be repeated for ever.
             "statement_timeout": "0",
             # Steps look again once they have a lock; in an older snapshot they could only fail.
             "default_transaction_isolation": "read committed",
         }
+        if self._settings.tenant is not None:
+            session["mnemo.tenant"] = self._settings.tenant
         try:
             for name, value in session.items():
                 await connection.execute("select set_config(%s, %s, false)", (name, value))

@@ -16,7 +16,7 @@ WriteFile = Callable[[str], Path]
 def test_defaults_need_neither_file_nor_environment() -> None:
     settings = Settings()
     assert settings.dsn is None
-    assert settings.tenant == "default"
+    assert settings.tenant is None
     assert (settings.install.bits, settings.install.sketch_bits) == (16384, None)
     assert (settings.search.k, settings.search.ef_search, settings.search.max_k) == (10, 100, 4096)
     assert settings.lifecycle.warm_threshold < settings.lifecycle.hot_threshold
@@ -81,7 +81,7 @@ def test_file_is_found_in_the_documented_places(
 
 def test_unrelated_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNEMO_TEST_DSN", "postgresql://elsewhere")
-    assert Settings() == Settings(tenant="default")
+    assert Settings() == Settings(tenant=None)
 
 
 def test_paths_expand_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:

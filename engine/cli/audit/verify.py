@@ -26,13 +26,16 @@ def command(settings: Settings, expect: str | None, installation: bool, all: boo
         raise click.UsageError("--all goes with neither --installation nor --expect")
     anchor = None if expect is None else Anchor.parse(expect)
 
-    async def work(mnemo: Mnemo) -> dict[str | None, list[AuditProblem]]:
-        chains = await mnemo.audit.chains() if all else [INSTALLATION if installation else None]
+    async def work(mnemo: Mnemo) -> dict[str, list[AuditProblem]]:
+        if all:
+            chains = await mnemo.audit.chains()
+        else:
+            chains = [INSTALLATION if installation else await mnemo.tenant()]
         return {tenant: await mnemo.audit.verify(tenant=tenant, expect=anchor) for tenant in chains}
 
     found = with_mnemo(settings, work)
     problems = [
-        {"tenant": settings.tenant if tenant is None else tenant, "seq": each.seq, "problem": each.problem}
+        {"tenant": tenant, "seq": each.seq, "problem": each.problem}
         for tenant, each_found in found.items()
         for each in each_found
     ]

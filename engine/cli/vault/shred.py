@@ -26,7 +26,9 @@ def command(settings: Settings, names: tuple[str, ...], tenant_all: bool, resume
     if bool(names) + tenant_all + resume != 1:
         raise click.UsageError("give the names of items, or --tenant-all, or --resume")
     if not yes and not resume:
-        what = f"everything of tenant {settings.tenant!r}" if tenant_all else ", ".join(map(repr, names))
+        what = ", ".join(map(repr, names))
+        if tenant_all:
+            what = f"everything of tenant {with_mnemo(settings, lambda mnemo: mnemo.tenant())!r}"
         if not click.confirm(f"Destroy {what} for good, and make backups of before unreadable?", err=True):
             notify("nothing was shredded")
             raise click.exceptions.Exit(1)
