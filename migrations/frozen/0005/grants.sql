@@ -27,7 +27,7 @@ declare
         'begin_shred', 'begin_shred_tenant', 'begin_destroy', 'finish_destroy', 'require_unlogged', 'report_audit'];
     -- Run as mnemo_engine: each compares the tenant itself. The first two are called by tenants.
     c_engine constant text[] := array[
-        'count_memories', 'scroll', 'tenant', 'event_backlog', 'undelivered_events', 'vault_candidates',
+        'count_memories', 'scroll', 'tenant', 'event_backlog', 'vault_candidates',
         'nearest_by_sketch', 'nearest_by_scan', 'nearest_by_full_scan', 'nearest_archived_by_scan', 'nearest_archived_by_sketch'];
     -- Called by workers, run as mnemo_owner.
     c_worker constant text[] := array[
@@ -43,13 +43,13 @@ declare
         'redo_copies', 'restore_copies', 'correct_size', 'give_up_segment', 'wrong_rows',
         'claim_events', 'complete_events', 'complete_lanes', 'create_topic', 'discard_dead_letters', 'publish_for', 'replay_dead_letters',
         'subscribe', 'unsubscribe', 'subscription_named', 'tail_events', 'tick_events', 'trim_events', 'create_partition',
-        'index_partition', 'attach_partition', 'rename_partition'];
+        'index_partition', 'attach_partition', 'rename_partition', 'monthly_cost', 'best_distribution', 'doctor'];
     -- Of nobody's data: called by anyone, with the caller's rights.
     c_anyone constant text[] := array[
         'bits', 'sketch_bits', 'bind', 'unbind', 'bundle', 'bundle_add', 'bundle_combine', 'bundle_result', 'hamming', 'similarity', 'permute', 'project',
         'quantise', 'random_hypervector', 'sketch', 'tie_hypervector', 'require_bits', 'require_same_length', 'encode_value',
         'encoding', 'ranking', 'tokens', 'fold', 'character_class', 'spaced_text', 'collection', 'setting', 'now', 'caller', 'half_life', 'strength_at', 'tier_of_segment',
-        'bucket_of', 'content_hash', 'dollars', 'memory_bytes', 'mean_memory_bytes', 'access_rate_at', 'filter_jsonpath', 'injection_point',
+        'bucket_of', 'content_hash', 'dollars', 'memory_bytes', 'mean_memory_bytes', 'access_rate_at', 'filter_jsonpath', 'injection_point', 'undelivered_events',
         'verify_audit', 'audit_problems', 'audit_hash', 'audit_root', 'check_audit_tenant'];
     v_name  text;
     v_proc  regprocedure;
@@ -137,7 +137,7 @@ grant select on mnemo.memory, mnemo.activity, mnemo.collection, mnemo.setting, m
 grant insert, update, delete on mnemo.memories to mnemo_app;
 grant select on mnemo.corpus, mnemo.term, mnemo.term_log, mnemo.corpus_stats, mnemo.archive to mnemo_app;
 grant select on
-    mnemo.access_daily, mnemo.move_log, mnemo.tier_price, mnemo.policy,
+    mnemo.archived_memory, mnemo.access_daily, mnemo.move_log, mnemo.tier_price, mnemo.policy,
     mnemo.bi_accesses_daily, mnemo.bi_days, mnemo.bi_memories, mnemo.bi_moves_daily, mnemo.bi_tiers
     to mnemo_reader;
 grant select on mnemo.quota, mnemo.residency, mnemo.tenant_usage to mnemo_app, mnemo_reader;

@@ -40,6 +40,7 @@ as $$
         mnemo.doctor_residency(),
         mnemo.doctor_quotas(deep),
         mnemo.doctor_conservation(deep),
-        mnemo.doctor_audit(deep)
+        mnemo.doctor_audit(deep),
+        mnemo.doctor_isolation()
     ]) as f
 $$;

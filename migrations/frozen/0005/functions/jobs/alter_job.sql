@@ -32,7 +32,7 @@ begin
         v_job.disabled_reason := null;
         v_job.next_run_at := case when settings ? 'next_run_at' then v_job.next_run_at else least(v_job.next_run_at, mnemo.now()) end;
     elsif v_before.enabled and not v_job.enabled then
-        v_job.disabled_reason := format('disabled by %s', session_user);
+        v_job.disabled_reason := format('disabled by %s', mnemo.caller());
     end if;
     -- What is missing now must not keep anyone from disabling the job.
     if v_job.enabled or settings - 'enabled' <> '{}' then
