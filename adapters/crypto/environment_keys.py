@@ -39,6 +39,11 @@ class EnvironmentKeys:
         """``env:``."""
         return "env:"
 
+    @property
+    def makes_keys(self) -> bool:
+        """No: who sets the variables does."""
+        return False
+
     async def create(self, tenant: str, epoch: int) -> bytes:
         """Return the key; KeyUnavailable, with the name of the variable to set, where it is not there."""
         name = variable_of(tenant, epoch)

@@ -61,6 +61,11 @@ class FileKeys:
         """``file:///path``."""
         return self._root.as_uri()
 
+    @property
+    def makes_keys(self) -> bool:
+        """Yes."""
+        return True
+
     async def prepare(self) -> None:
         """Make the directory where it is missing, for its owner alone."""
 
@@ -96,10 +101,16 @@ class FileKeys:
         return await self._run(read)
 
     async def destroy(self, tenant: str, epoch: int) -> Destruction:
-        """Overwrite and remove the file; final at once, as far as a program can see."""
+        """Overwrite and remove the file; final at once, as far as a program can see.
+
+        A directory in which no key was ever made is refused: a disk that is not mounted looks like that.
+        """
         path = self._path(tenant, epoch)
 
         def erase() -> Destruction:
+            self._check_directory()
+            if not path.exists() and not (self._root / _LOCK).exists():
+                raise KeyUnavailable(f"{self.url} never had a key: it is not the store that is meant")
             with self._locked():
                 if path.exists():
                     _overwrite(path)

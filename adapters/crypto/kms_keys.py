@@ -71,6 +71,11 @@ class KmsKeys:
         endpoint = self._client.meta.endpoint_url
         return place if endpoint.endswith(".amazonaws.com") else f"{place}?endpoint={endpoint}"
 
+    @property
+    def makes_keys(self) -> bool:
+        """Yes."""
+        return True
+
     async def create(self, tenant: str, epoch: int) -> bytes:
         """Make the KMS key unless its alias is there, and return the epoch key, as KeyStore says."""
         alias = _alias(tenant, epoch)

@@ -126,6 +126,10 @@ class KeyStore(Protocol):
     def url(self) -> str:
         """Where it is, without credentials."""
 
+    @property
+    def makes_keys(self) -> bool:
+        """Whether `create` makes keys; else people do, and it finds what they made."""
+
     async def create(self, tenant: str, epoch: int) -> bytes:
         """Make the key of this epoch (32 bytes), durable on return; one that is there already is returned.
 

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from engine.errors import KeyUnavailable, SealBroken, VaultConflict
-from engine.vault.items import Rotation
+from engine.vault.items import Rotation, VaultKey
 from engine.vault.protocol import KeyHeader
 from engine.vault.session import Epoch, VaultSession
 
@@ -116,13 +117,38 @@ async def destroy(session: VaultSession, epochs: Sequence[int] | None) -> tuple[
     async with session.transaction() as connection:
         row = await (await connection.execute("select tenant from mnemo.active_epoch()")).fetchone()
     assert row is not None
+    known = await session.epochs()
     for number in marked:
+        await _require_its_store(session, row[0], number, known)
         destruction = await session.keys.destroy(row[0], number)
         async with session.transaction() as connection:
             await connection.execute(
                 "select mnemo.finish_destroy(%s::integer, %s::timestamptz)", (number, destruction.final_at)
             )
     return tuple(marked)
+
+
+async def _require_its_store(
+    session: VaultSession, tenant: str, number: int, known: Mapping[int, VaultKey]
+) -> None:
+    """Raise KeyUnavailable unless this key store has the key of an epoch, or is the one that had it.
+
+    What is missing in another store is not destroyed. One that was moved has another key of the tenant.
+    """
+    try:
+        key = await session.keys.fetch(tenant, number)
+    except KeyUnavailable:
+        if known[number].store == session.keys.url:
+            return
+        for other in known.values():
+            with suppress(KeyUnavailable):
+                session.checked(other.epoch, await session.keys.fetch(tenant, other.epoch), other.check_value)
+                return
+        raise KeyUnavailable(
+            f"the key of epoch {number} was kept in {known[number].store}, which {session.keys.url} is not: "
+            "what is not there cannot be destroyed there"
+        ) from None
+    session.checked(number, key, known[number].check_value)
 
 
 _Moved = list[tuple[UUID, bytes, bytes]]

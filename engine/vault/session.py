@@ -78,12 +78,23 @@ class VaultSession:
     async def new_epoch(self) -> tuple[Epoch, bytes]:
         """Make the key of the next epoch in the key store, and return it with its check value.
 
-        Nothing is told to the database: who fails after that finds the same key next time.
+        Nothing is told to the database: who fails after that leaves a key that opens nothing. A number that
+        the store has a key for is left out: it is that of another database with a tenant of this name, which
+        may destroy it. KeyUnavailable where the keys of before lie in another store, or on a disk that is not
+        mounted: those of one tenant in two places could never be used together.
         """
         async with self.transaction() as connection:
             row = await (await connection.execute(_ACTIVE)).fetchone()
         assert row is not None
         tenant, _, _, number = row
+        taken = await self.keys.epochs(tenant) if self.keys.makes_keys else []
+        for known in (await self.epochs()).values():
+            if known.state == "active" and (
+                known.store != self.keys.url or (self.keys.makes_keys and not taken)
+            ):
+                # One that was moved has them all.
+                self.checked(known.epoch, await self.keys.fetch(tenant, known.epoch), known.check_value)
+        number = max([number, *(epoch + 1 for epoch in taken)])
         key = await self.keys.create(tenant, number)
         return Epoch(tenant, number, key), self.cipher.check_value(key)
 

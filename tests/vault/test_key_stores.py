@@ -108,7 +108,9 @@ async def test_a_key_stays_until_it_is_destroyed(place: tuple[KeyStore, Operator
 
 
 async def test_what_is_not_there(place: tuple[KeyStore, Operator]) -> None:
-    store, _ = place
+    store, operator = place
+    operator.allow("somebody", 1)
+    await store.create("somebody", 1)
     with pytest.raises(KeyUnavailable):
         await store.fetch("nobody", 1)
     assert (await store.destroy("nobody", 1)).final
@@ -196,6 +198,14 @@ async def test_a_missing_directory_is_no_destroyed_key(tmp_path: Path) -> None:
     for call in (store.fetch, store.create, store.destroy):
         with pytest.raises(KeyUnavailable, match="is not there"):
             await call("a", 1)
+
+
+async def test_a_directory_that_never_had_a_key_is_no_destroyed_key(tmp_path: Path) -> None:
+    """A disk that is not mounted leaves its empty mount point."""
+    store = FileKeys(tmp_path / "keys")
+    await store.prepare()
+    with pytest.raises(KeyUnavailable, match="never had a key"):
+        await store.destroy("a", 1)
 
 
 async def test_a_destroyed_file_was_overwritten_before_it_went(

@@ -1,5 +1,5 @@
 -- Whose vault this is, the epoch under which data keys are wrapped now (null: there is none, see mnemo.start_epoch), what its key
--- is checked by, and the number that the next epoch will have: one more than any has had. For mnemo_vault.
+-- is checked by, and the lowest number that the next epoch can have: one more than any has had. For mnemo_vault.
 create or replace function mnemo.active_epoch() returns table (tenant text, epoch integer, check_value bytea, next integer)
 language sql stable
 rows 1

@@ -1,5 +1,5 @@
--- Makes an epoch whose key is in the key store the active one, and retires the one before. MN018 when it is not the next one:
--- somebody else has started it meanwhile. For mnemo_vault.
+-- Makes an epoch whose key is in the key store the active one, and retires the one before. MN018 unless its number is
+-- above all that were: somebody else has started one meanwhile. For mnemo_vault.
 -- Invariant kept: a tenant has at most one active epoch, and numbers are not used again.
 create or replace function mnemo.start_epoch(epoch integer, store text, check_value bytea) returns void
 language plpgsql volatile

@@ -9,16 +9,16 @@ declare
     v_before integer;
 begin
     select k.epoch into v_before from mnemo.vault_key k where k.tenant = v_tenant and k.state = 'active' for update;
-    if p_epoch is distinct from (select coalesce(max(k.epoch), 0) + 1 from mnemo.vault_key k where k.tenant = v_tenant) then
-        raise exception 'epoch % is not the next one', coalesce(p_epoch::text, 'null')
-            using errcode = 'MN018', hint = 'Somebody else started one meanwhile: mnemo.active_epoch() says which is next.';
+    if (p_epoch > (select coalesce(max(k.epoch), 0) from mnemo.vault_key k where k.tenant = v_tenant)) is not true then
+        raise exception 'epoch % is not above all that were', coalesce(p_epoch::text, 'null')
+            using errcode = 'MN018', hint = 'Somebody else started one meanwhile: mnemo.active_epoch() says which can be next.';
     end if;
     update mnemo.vault_key k set state = 'retired', retired_at = clock_timestamp() where k.tenant = v_tenant and k.state = 'active';
     insert into mnemo.vault_key (tenant, epoch, store, check_value, state, created_at)
     values (v_tenant, p_epoch, p_store, p_check_value, 'active', clock_timestamp())
     on conflict do nothing;
     if not found then
-        raise exception 'epoch % is not the next one', p_epoch using errcode = 'MN018', hint = 'Somebody else started one meanwhile.';
+        raise exception 'epoch % is not above all that were', p_epoch using errcode = 'MN018', hint = 'Somebody else started one meanwhile.';
     end if;
     return v_before;
 end
