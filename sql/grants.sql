@@ -43,7 +43,7 @@ declare
         'redo_copies', 'restore_copies', 'correct_size', 'give_up_segment', 'wrong_rows',
         'claim_events', 'complete_events', 'complete_lanes', 'create_topic', 'discard_dead_letters', 'publish_for', 'replay_dead_letters',
         'subscribe', 'unsubscribe', 'subscription_named', 'tail_events', 'tick_events', 'trim_events', 'create_partition',
-        'index_partition', 'attach_partition', 'rename_partition'];
+        'index_partition', 'attach_partition', 'rename_partition', 'monthly_cost', 'best_distribution', 'doctor'];
     -- Of nobody's data: called by anyone, with the caller's rights.
     c_anyone constant text[] := array[
         'bits', 'sketch_bits', 'bind', 'unbind', 'bundle', 'bundle_add', 'bundle_combine', 'bundle_result', 'hamming', 'similarity', 'permute', 'project',

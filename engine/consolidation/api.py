@@ -1,4 +1,4 @@
-"""Moving memories, as methods of `Mnemo`: what moves is encoded anew first."""
+"""Moving memories, as methods of `Mnemo`: what a worker moves is encoded anew first."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from engine.database.pool import Pool
 from engine.memory import MemoryId, Tier
 
 _MOVES = "select count(*) from mnemo.move_log l where l.at >= %s"
+_MAY_ENCODE = "select has_function_privilege('mnemo.surroundings(uuid[])', 'execute')::integer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +60,21 @@ class ConsolidatingApi:
                         return await tell()
 
     async def promote(self, memory_ids: Sequence[MemoryId], tier: Tier = "hot") -> int:
-        """Move memories to a faster tier, encoded anew; return how many moved. Pinned ones stay."""
+        """Move memories to a faster tier; return how many moved. Pinned ones stay.
+
+        A worker encodes them anew first; for others they move as they are.
+        """
         return await self._moved("select mnemo.promote(%s::uuid[], %s)", memory_ids, tier)
 
     async def demote(self, memory_ids: Sequence[MemoryId], tier: Tier = "warm") -> int:
-        """Move memories to a slower tier, encoded anew; return how many moved. Pinned ones stay."""
+        """Move memories to a slower tier; otherwise as `promote`."""
         return await self._moved("select mnemo.demote(%s::uuid[], %s)", memory_ids, tier)
 
     async def _moved(self, statement: str, memory_ids: Sequence[UUID], tier: Tier) -> int:
         with translate_errors():
             async with self._pool.connection() as connection:
-                await Reencoder().prepare(connection, memory_ids)
+                if await _number(connection, _MAY_ENCODE):
+                    await Reencoder().prepare(connection, memory_ids)
                 return await _number(connection, statement, list(memory_ids), tier)
 
 
