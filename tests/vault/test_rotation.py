@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from itertools import count
 
+import psycopg
 import pytest
 
 from engine.errors import KeyUnavailable, SealBroken, VaultConflict
@@ -209,3 +210,13 @@ async def test_a_tenant_rotates_its_own_keys(
         ("default", 1),
         ("other", 2),
     ]
+
+
+async def test_numbers_of_epochs_do_not_end(mnemo: Mnemo, connection: Connection) -> None:
+    """One near the last would leave no next one."""
+    await mnemo.vault.put("a", b"")
+    for number in (0, 1, 100_002, 2**31 - 1):
+        with pytest.raises(psycopg.Error, match="not just above") as refused:
+            connection.execute("select mnemo.start_epoch(%s, 'file:', '\\x00')", (number,))
+        assert refused.value.sqlstate == VaultConflict.sqlstate
+    assert (await mnemo.vault.rotate()).epoch == 2
