@@ -31,7 +31,8 @@ class Memory:
     divides it, `occurred_at` (with a time zone) orders it. `scores` (significance, relevance,
     emotional_impact, technical_value, user_rating, confidence, each 0 to 1; source, tags) are kept among the
     attributes with what follows from them. `importance` is its strength at birth, 0 to 1; None takes that of
-    the scores, and without any the configured one.
+    the scores, and without any the configured one. `private`: its content is sealed before it leaves this
+    process, which needs a vault (docs/vault.md).
     """
 
     content: str
@@ -46,11 +47,12 @@ class Memory:
     tier: Tier = "hot"
     pinned: bool = False
     scores: Mapping[str, Any] = field(default_factory=lambda: _NO_ATTRIBUTES)
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """A stored memory as it is. `hdv` is uint8[D/8]."""
+    """A stored memory as it is. `hdv` is uint8[D/8]. `sealed`: as that of `Hit`."""
 
     memory_id: MemoryId
     key: str | None
@@ -61,6 +63,7 @@ class Record:
     attributes: dict[str, Any]
     hdv: NDArray[np.uint8]
     created_at: datetime
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ class Hit:
 
     `score` is what hits are ordered by: the sum of `score_terms`, which name what each part came from; it is
     None after a search, whose score is the similarity. `estimated`: of an archived memory only the sketch was
-    compared, and its content is empty; never so for hits of `Mnemo`.
+    compared, and its content is empty; never so for hits of `Mnemo`. `sealed`: parts of it could not be
+    opened here, by this role and these keys; they are left out, and a content among them is empty.
     """
 
     memory_id: MemoryId
@@ -83,6 +87,7 @@ class Hit:
     created_at: datetime
     score_terms: dict[str, float] | None = None
     estimated: bool = False
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,8 @@ class Recall(Sequence[Hit]):
 class Collection:
     """How the memories of a collection become hypervectors; `dimension` is that of its embeddings.
 
-    `encoding` holds the weights of a composite (see mnemo.encoding), nothing for other encoders.
+    `encoding` holds the weights of a composite (see mnemo.encoding), nothing for other encoders. `sealed`
+    names the attributes that only their client can read, and '$content' where the contents are such too.
     """
 
     name: str
@@ -142,6 +148,7 @@ class Collection:
     keep_embedding: bool
     confidence_distance: float
     encoding: Mapping[str, Any]
+    sealed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from engine.recall.api import ReadingApi
 from engine.recall.explaining import ExplainingApi
 from engine.server import serve
 from engine.vault.api import VaultApi
+from engine.vault.memories import MemorySeals
 from engine.writing import Writer
 
 STATS = (
@@ -45,12 +46,13 @@ class Mnemo(ArchiveApi, ReadingApi, ConsolidatingApi, EventsApi, ExplainingApi):
     def __init__(self, pool: Pool, dsn: str, settings: Settings, bits: int) -> None:
         self._pool = pool
         self._settings = settings
-        self._writer = Writer(pool, settings, bits)
+        self.vault = VaultApi(pool, settings)
+        """What is sealed before it leaves this process."""
+        self._seals = MemorySeals(self.vault._session, settings.vault.keys is not None)
+        self._writer = Writer(pool, settings, bits, self._seals)
         self._archive = ArchiveReader(settings, bits)
         self.audit = Audit(pool)
         """Who did what for the tenant; docs/audit.md."""
-        self.vault = VaultApi(pool, settings)
-        """What is sealed before it leaves this process."""
         self.dsn = dsn
         """libpq connection string of the server in use."""
         self.bits = bits
@@ -135,10 +137,9 @@ class Mnemo(ArchiveApi, ReadingApi, ConsolidatingApi, EventsApi, ExplainingApi):
 
     async def count(self, where: Mapping[str, Any] | None = None, *, collection: str = "memories") -> int:
         """Return how many memories of a collection match a filter; archived ones are not counted."""
+        asked = await self._asked(where, collection)
         return int(
-            await self._value(
-                "select mnemo.count_memories(%s::text, %s)", collection, Jsonb(dict(where or {}))
-            )
+            await self._value("select mnemo.count_memories(%s::text, %s)", collection, Jsonb(dict(asked)))
         )
 
     async def pin(self, memory_id: MemoryId, pinned: bool = True) -> None:
@@ -160,6 +161,7 @@ class Mnemo(ArchiveApi, ReadingApi, ConsolidatingApi, EventsApi, ExplainingApi):
             "confidence_distance",
             "encoder",
             "encoding",
+            "sealed",
         )
         unknown = set(definition) - set(allowed)
         if unknown:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from engine.cli.output import as_line, print_recall
+from engine.cli.output import as_line, print_recall, shown
 from engine.memory import Hit, MemoryId, Recall
 from engine.recall.explaining import Reason
 
@@ -22,7 +22,7 @@ def print_explained(console: Console, recall: Recall, reasons: Mapping[MemoryId,
     """Print hits, and for each what it and the question have in common and what its score is made of."""
     print_recall(console, recall)
     for place, hit in enumerate(recall, 1):
-        console.print(f"\n{place}. {as_line(hit.key or hit.content)[:60]}", highlight=False, markup=False)
+        console.print(f"\n{place}. {as_line(hit.key or shown(hit))[:60]}", highlight=False, markup=False)
         for line in reason_lines(hit, reasons[hit.memory_id]):
             console.print(f"   {line}", highlight=False, markup=False, soft_wrap=True)
 

@@ -59,10 +59,15 @@ def print_table(console: Console, columns: Sequence[tuple[str, bool]], rows: Ite
 def print_recall(console: Console, recall: Recall) -> None:
     """Print hits and how they were found."""
     if recall.hits:
-        print_hits(console, [(h.tier, h.score, h.distance, h.key, h.content) for h in recall])
+        print_hits(console, [(h.tier, h.score, h.distance, h.key, shown(h)) for h in recall])
     console.print(summary(recall), style="dim", highlight=False)
     if recall.unreachable:
         notify(f"{' and '.join(recall.unreachable)} could not be read: memories there are missing here")
+
+
+def shown(hit: Hit) -> str:
+    """Return the content of a hit, or that it stays sealed."""
+    return "(sealed)" if hit.sealed and not hit.content else hit.content
 
 
 def print_hits(console: Console, hits: Iterable[tuple[str, float, int, str | None, str]]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     REAL,
     BigInteger,
     Connection,
@@ -162,6 +163,7 @@ class Collection(ReadOnly, Base):
     created_at: Mapped[datetime]
     encoding: Mapped[Attributes] = mapped_column(JSONB)
     ranking: Mapped[Attributes] = mapped_column(JSONB)
+    sealed: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
 class Tier(ReadOnly, Base):

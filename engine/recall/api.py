@@ -20,6 +20,7 @@ from engine.errors import InvalidArgument, TimedOut
 from engine.memory import MAX_SCROLL, Hit, MemoryId, Recall, Record
 from engine.recall.questions import Statement, question, statement
 from engine.resilience import retried
+from engine.vault.memories import MemorySeals
 from engine.writing import Writer
 
 # Archived memories whose contents are read for a question, of each hit that is wanted.
@@ -40,6 +41,7 @@ class ReadingApi:
     _pool: Pool
     _settings: Settings
     _writer: Writer
+    _seals: MemorySeals
     _archive: ArchiveReader
     bits: int
 
@@ -110,7 +112,7 @@ class ReadingApi:
         found = await self._records(_GET, list(wanted))
         wanted -= {record.memory_id for record in found}
         if not wanted:
-            return found
+            return await self._seals.open_records(found)
         with translate_errors():
             async with self._pool.connection() as connection, _snapshot(connection, read_only=True):
                 # Once more: one may have come back from the archive since.
@@ -124,7 +126,7 @@ class ReadingApi:
                     for row in rows:
                         read.rows[row["id"]].check(row["attributes"], row["content_sha256"])
                     found += _as_records(rows)
-        return found
+        return await self._seals.open_records(found)
 
     async def scroll(
         self,
@@ -140,13 +142,19 @@ class ReadingApi:
         """
         if isinstance(limit, bool) or not 1 <= limit <= MAX_SCROLL:
             raise InvalidArgument(f"limit must be between 1 and {MAX_SCROLL}, not {limit}")
-        return await self._records(
+        asked = await self._asked(where, collection)
+        records = await self._records(
             "select m.* from mnemo.scroll(%s::text, %s, %s, %s) m",
             collection,
             after,
             limit,
-            Jsonb(dict(where or {})),
+            Jsonb(dict(asked)),
         )
+        return await self._seals.open_records(records)
+
+    async def _asked(self, where: Mapping[str, Any] | None, collection: str) -> Mapping[str, Any]:
+        """Return a filter as the database is asked it: no value of a sealed attribute is in it."""
+        return await self._seals.filter(where, await self._writer.collection(collection)) if where else {}
 
     async def _records(self, query: str, *parameters: Any) -> list[Record]:
         with translate_errors():
@@ -176,6 +184,8 @@ class ReadingApi:
             raise InvalidArgument(f"k must be between 1 and {self._settings.search.max_k}, not {wanted!r}")
         how = await self._writer.collection(collection, embedding=embedding is not None)
         asked = question(query, embedding, roles, how, context, self.bits)
+        if where:
+            where = await self._seals.filter(where, how)
         limit_ms = self._settings.search.statement_timeout_ms
 
         async def ask() -> tuple[tuple[Hit, ...], tuple[str, ...], bool]:
@@ -227,6 +237,7 @@ class ReadingApi:
             raise TimedOut(
                 f"the search took longer than {limit_ms} ms (search.statement_timeout_ms)"
             ) from error
+        hits = await self._seals.open_hits(hits)
         bound = int(how.confidence_distance * self.bits)
         confident = len(hits) == wanted and max(hit.distance for hit in hits) <= bound
         latency = (time.perf_counter() - started) * 1000

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -24,6 +24,8 @@ _TAILS = (
     " array(select coalesce(w.moment, mnemo.now()) from unnest(%s::timestamptz[]) with ordinality"
     " as w (moment, place) order by w.place), %s::text[], %s::text[], %s) as t order by t.place, t.distance"
 )
+_FREQUENT = "select memories, terms, counts from mnemo.frequent_terms(%s::text, %s)"
+_FREQUENT_TERMS = 2000
 _COUNTS = "select memories, counts from mnemo.batch_counts(%s::text, %s, %s::text[], %s::bigint[])"
 
 
@@ -55,8 +57,8 @@ async def compose(cursor: AsyncCursor[TupleRow], prepared: Prepared) -> None:
     how = encoder.encoding
     dated = "occurred_at" in how.roles and any(memory.occurred_at is None for memory in memories)
     now = await _now(cursor) if dated or needs_now(memories) else None
-    sessions = sessions_of(memories, now) if how.before else []
-    texts = list(prepared.words)
+    sessions = sessions_of(memories, now, prepared.private) if how.before else []
+    texts = _public(prepared)
     embeddings: list[NDArray[np.int8] | None] = [prepared.quantised.get(i) for i in range(len(memories))]
     tails: dict[int, list[int]] = {}
     if sessions:
@@ -85,26 +87,75 @@ async def compose(cursor: AsyncCursor[TupleRow], prepared: Prepared) -> None:
             _roles(how, memories[i].content, prepared.attributes[i], memories[i].occurred_at or now),
         )
         for i in prepared.wanted
+        if i not in prepared.private
     ]
     # NumPy's work; the event loop goes on meanwhile.
-    made = await asyncio.to_thread(encoder.encode, Batch(texts, embeddings, wanted, statistics))
-    for i, hdv in zip(prepared.wanted, made, strict=True):
-        prepared.hdvs[i] = bound(hdv, collection, memories[i].context)
+    batches = [
+        (
+            [i for i in prepared.wanted if i not in prepared.private],
+            Batch(texts, embeddings, wanted, statistics),
+        )
+    ]
+    if private := [i for i in prepared.wanted if i in prepared.private]:
+        batches.append((private, await _private(cursor, prepared, private, now)))
+    for places, batch in batches:
+        if places:
+            for i, hdv in zip(places, await asyncio.to_thread(encoder.encode, batch), strict=True):
+                prepared.hdvs[i] = bound(hdv, collection, memories[i].context)
 
 
 async def _statistics(cursor: AsyncCursor[TupleRow], prepared: Prepared, texts: list[Words]) -> Statistics:
     """Return what is known of the words of texts once the batch is counted, with which they begin."""
-    holding = Counter(term for words in prepared.words for term in words.terms)
+    holding = Counter(term for words in texts[: len(prepared.words)] for term in words.terms)
     for words in texts[len(prepared.words) :]:
         for term in words.terms:
             holding.setdefault(term, 0)
     terms = list(holding)
     await cursor.execute(
-        _COUNTS, (prepared.collection.name, len(prepared.words), terms, list(holding.values()))
+        _COUNTS,
+        (
+            prepared.collection.name,
+            len(prepared.words) - len(prepared.private),
+            terms,
+            list(holding.values()),
+        ),
     )
     row = await cursor.fetchone()
     assert row is not None
     return Statistics(row[0], dict(zip(terms, row[1], strict=True)))
+
+
+def _public(prepared: Prepared) -> list[Words]:
+    """Return the words of each memory, none of private ones: what follows is sent to the server."""
+    return [Words((), (), 0) if i in prepared.private else words for i, words in enumerate(prepared.words)]
+
+
+async def _private(
+    cursor: AsyncCursor[TupleRow], prepared: Prepared, places: Sequence[int], now: datetime | None
+) -> Batch:
+    """Return what encodes private memories: each alone, by statistics that tell the server none of its words.
+
+    Words that are not among the frequent ones count as the least frequent of these.
+    """
+    memories, how = prepared.memories, Encoding.of(dict(prepared.collection.encoding))
+    await cursor.execute(_FREQUENT, (prepared.collection.name, _FREQUENT_TERMS))
+    row = await cursor.fetchone()
+    assert row is not None
+    known = dict(zip(row[1], row[2], strict=True))
+    rare = min(known.values()) if len(known) == _FREQUENT_TERMS else 0
+    terms = {term for i in places for term in prepared.words[i].terms}
+    return Batch(
+        [prepared.words[i] for i in places],
+        [prepared.quantised.get(i) for i in places],
+        [
+            Composite(
+                [(at, 256)],
+                _roles(how, memories[i].content, prepared.attributes[i], memories[i].occurred_at or now),
+            )
+            for at, i in enumerate(places)
+        ],
+        Statistics(row[0] + 1, {term: known.get(term, rare) + 1 for term in terms}),
+    )
 
 
 def _roles(

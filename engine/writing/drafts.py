@@ -17,6 +17,7 @@ from engine.encoders import LexicalEncoder, Words
 from engine.errors import InvalidArgument, InvalidEmbedding, InvalidHypervector, UnknownTier
 from engine.hypervector import bind, project, quantise, random_hypervector
 from engine.memory import Collection, Memory, Tier
+from engine.vault.sealing import check_unsealed, is_private
 
 Hypervector = NDArray[np.uint8]
 # JSON's escape of NUL, not a backslash before the same letters.
@@ -30,6 +31,7 @@ class Prepared:
     `hdvs` is uint8[n, D / 8], of which the rows `wanted` are still to be made: those of composites, which
     need what the database knows; see `engine.writing.composites`. `quantised` is by the places of memories,
     `words` is empty where the collection has no use for them. `made`: the rows made of texts here.
+    `private`: those whose contents are to be sealed.
     """
 
     memories: Sequence[Memory]
@@ -40,6 +42,7 @@ class Prepared:
     made: frozenset[int]
     quantised: dict[int, NDArray[np.int8]]
     words: list[Words]
+    private: frozenset[int] = frozenset()
 
 
 def prepare(memories: Sequence[Memory], collection: Collection, bits: int) -> Prepared:
@@ -51,6 +54,9 @@ def prepare(memories: Sequence[Memory], collection: Collection, bits: int) -> Pr
     for place, memory in enumerate(memories):
         _check(place, memory)
     attributes = [_attributes(memory, _name(i, memory)) for i, memory in enumerate(memories)]
+    for i, memory in enumerate(memories):
+        check_unsealed(memory.content, attributes[i], _name(i, memory))
+    private = frozenset(i for i, memory in enumerate(memories) if is_private(memory, collection))
     hdvs = np.zeros((len(memories), bits // 8), np.uint8)
     embedded = [i for i, m in enumerate(memories) if m.embedding is not None]
     unmade = [i for i, m in enumerate(memories) if m.hdv is None]
@@ -63,7 +69,9 @@ def prepare(memories: Sequence[Memory], collection: Collection, bits: int) -> Pr
     )
     if collection.encoder == "composite":
         words = [Words.of(memory.content) for memory in memories]
-        return Prepared(memories, collection, attributes, hdvs, unmade, frozenset(), quantised, words)
+        return Prepared(
+            memories, collection, attributes, hdvs, unmade, frozenset(), quantised, words, private
+        )
     projected = [i for i in unmade if i in vectors]
     lexical = [i for i in unmade if i not in vectors]
     if projected:
@@ -72,13 +80,14 @@ def prepare(memories: Sequence[Memory], collection: Collection, bits: int) -> Pr
         hdvs[lexical] = encode_texts([memories[i].content for i in lexical], bits)
     for i in unmade:
         hdvs[i] = bound(hdvs[i], collection, memories[i].context)
-    return Prepared(memories, collection, attributes, hdvs, [], frozenset(lexical), quantised, [])
+    return Prepared(memories, collection, attributes, hdvs, [], frozenset(lexical), quantised, [], private)
 
 
 def drafts_of(prepared: Prepared, importance: float) -> list[Draft]:
     """Return what to stage, once all hypervectors are there; `importance`: of what names none."""
     collection, words = prepared.collection, prepared.words
-    made = prepared.made.union(prepared.wanted)
+    # What is private stays as it was encoded: nobody else can encode it again, nor count its words.
+    made = prepared.made.union(prepared.wanted) - prepared.private
     return [
         Draft(
             content=memory.content,
@@ -95,8 +104,8 @@ def drafts_of(prepared: Prepared, importance: float) -> list[Draft]:
             pinned=memory.pinned,
             encoded="w" if i in made else "g",
             # Only composites count words; an empty list is counted, too.
-            terms=list(words[i].terms) if words else [],
-            words=words[i].count if words else 0,
+            terms=list(words[i].terms) if words and i not in prepared.private else [],
+            words=words[i].count if words and i not in prepared.private else 0,
         )
         for i, memory in enumerate(prepared.memories)
     ]
@@ -154,7 +163,8 @@ def check_embedding(embedding: ArrayLike | None, collection: Collection, name: s
 
 
 def _kept(prepared: Prepared, place: int) -> bytes | None:
-    quantised = prepared.quantised.get(place) if prepared.collection.keep_embedding else None
+    kept = prepared.collection.keep_embedding and place not in prepared.private
+    quantised = prepared.quantised.get(place) if kept else None
     return None if quantised is None else quantised.tobytes()
 
 

@@ -1,6 +1,6 @@
 """What comes before each memory of a batch in its session: as `mnemo.encode_batch` orders them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,14 +16,16 @@ class Session:
     places: tuple[int, ...]
 
 
-def sessions_of(memories: Sequence[Memory], now: datetime | None) -> list[Session]:
-    """Return the sessions of a batch; what has no context stands alone and is in none.
+def sessions_of(
+    memories: Sequence[Memory], now: datetime | None, alone: Container[int] = ()
+) -> list[Session]:
+    """Return the sessions of a batch; what has no context, and places `alone`, are in none.
 
     `now` is the time of what has none; see `needs_now`.
     """
     grouped: dict[tuple[str, str | None], list[int]] = {}
     for place, memory in enumerate(memories):
-        if memory.context is not None:
+        if memory.context is not None and place not in alone:
             grouped.setdefault((memory.context, memory.session), []).append(place)
 
     def moment(place: int) -> tuple[bool, datetime | None]:

@@ -16,12 +16,13 @@ from engine.database.pool import Pool
 from engine.database.staging import stage
 from engine.errors import InvalidArgument, MnemoError
 from engine.memory import Collection, Memory, MemoryId
+from engine.vault.memories import MemorySeals, parts_of
 from engine.writing.composites import compose
 from engine.writing.drafts import Prepared, dimension_of, drafts_of, prepare
 
 _COLLECTION = (
     "select name, encoder, encoder_version, dimension, seed, bind_context, keep_embedding,"
-    " confidence_distance, encoding from mnemo.collection(%s::text)"
+    " confidence_distance, encoding, sealed from mnemo.collection(%s::text)"
 )
 
 
@@ -48,8 +49,9 @@ class _Batch:
 class Writer:
     """Writes memories through a pool; one for each open Mnemo."""
 
-    def __init__(self, pool: Pool, settings: Settings, bits: int) -> None:
+    def __init__(self, pool: Pool, settings: Settings, bits: int, seals: MemorySeals) -> None:
         self._pool = pool
+        self._seals = seals
         self._settings = settings
         self._bits = bits
         self._collections: dict[str, Collection] = {}
@@ -108,6 +110,8 @@ class Writer:
         async with aclosing(self._prepared(portions, collection)) as batches:
             async for batch in batches:
                 with translate_errors():
+                    if batch.prepared.private or batch.collection.sealed:
+                        await self._seals.ready()
                     async with self._pool.connection() as connection, connection.transaction():
                         ids = await self._store(connection.cursor(), batch, source)
                 yield ids
@@ -210,7 +214,10 @@ class Writer:
         if how.dimension is not None:
             await cursor.execute("select mnemo.fix_dimension(%s, %s)", (how.name, how.dimension))
         await compose(cursor, batch.prepared)
-        await stage(cursor, drafts_of(batch.prepared, self._settings.lifecycle.importance))
+        drafts = drafts_of(batch.prepared, self._settings.lifecycle.importance)
+        if parts := parts_of(drafts, batch.prepared.private, how):
+            drafts = await self._seals.seal(cursor.connection, drafts, parts)
+        await stage(cursor, drafts)
         await cursor.execute("select mnemo.remember_staged(coalesce(%s, 'mnemo.memory')::regclass)", (into,))
         ids: list[MemoryId] = _only(await cursor.fetchone())
         return ids

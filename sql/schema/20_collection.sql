@@ -11,7 +11,10 @@ create table mnemo.collection (
     confidence_distance double precision not null default 0.030517578125 check (confidence_distance between 0 and 1),
     created_at          timestamptz not null,
     encoding            jsonb not null default '{}' check (jsonb_typeof(encoding) = 'object'),
-    ranking             jsonb not null default '{}' check (jsonb_typeof(ranking) = 'object')
+    ranking             jsonb not null default '{}' check (jsonb_typeof(ranking) = 'object'),
+    sealed              text[] not null default '{}' check (
+        array_position(sealed, null) is null and not sealed && array['', 'scores'] and array_to_string(sealed, '') !~ '[.]'
+        and array_to_string(array_remove(sealed, '$content'), '') !~ '[$]')
 );
 
 comment on table mnemo.collection is 'Named sets of memories and the way their text or embedding becomes a hypervector.';
@@ -24,3 +27,4 @@ comment on column mnemo.collection.confidence_distance is 'Recall stops at a tie
 comment on column mnemo.collection.encoder is 'composite: meaning, words and neighbours in one sum; lexical: words and their parts alone.';
 comment on column mnemo.collection.encoding is 'The weights of a composite, all of them, as mnemo.encoding made them; fixed, since memories are encoded with them.';
 comment on column mnemo.collection.ranking is 'The weights of the second stage, all of them, as mnemo.ranking made them; mnemo.alter_collection changes them.';
+comment on column mnemo.collection.sealed is 'Attributes whose values come sealed by the client, never in clear; $content: the contents too.';

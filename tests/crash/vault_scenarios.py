@@ -29,6 +29,17 @@ def _rewrap(new: int) -> str:
     return "select {} from mnemo.due_data_keys(100) d".replace("{}", moved)
 
 
+def _private(number: int) -> str:
+    """Return what stores a memory whose content a client has sealed."""
+    seal = _ITEM.format(4 + number)
+    attributes = f"jsonb_build_object('$seal', {seal})"
+    return (
+        f"select mnemo.register_seals(1, array[{seal}::uuid], array['wrapped'::bytea]);"
+        f" select mnemo.remember('mnemo-sealed:1:AAAA', hdv => mnemo.random_hypervector('{number}'),"
+        f" key => 'private', attributes => {attributes});"
+    )
+
+
 _FILLED = (_epoch(1), _put(1, 1), _put(2, 1))
 _ROTATED = (*_FILLED, _epoch(2), _rewrap(2))
 _SHRED = "select mnemo.begin_shred(2, 'file:///keys', 'check 2', array['item 1'])"
@@ -48,6 +59,21 @@ VAULT_SCENARIOS = {
     "mark keys to be destroyed": Scenario(("vault.destroying",), _DESTROY, (*_FILLED, _SHRED, _rewrap(2))),
     "mark keys as destroyed": Scenario(
         ("vault.destroyed",), _DESTROYED, (*_FILLED, _SHRED, _rewrap(2), _DESTROY)
+    ),
+    "write a private memory": Scenario(("seal.registered", "remember.written"), _private(1), _FILLED),
+    "write a private memory again": Scenario(
+        ("seal.registered", "remember.written"), _private(2), (*_FILLED, _private(1))
+    ),
+    "forget a private memory": Scenario(
+        ("forget.deleted",),
+        "select mnemo.forget((select m.id from mnemo.memory m where m.key = 'private'))",
+        (*_FILLED, _private(1)),
+    ),
+    "shred a private memory": Scenario(
+        ("forget.deleted", "vault.shred_begun"),
+        "select mnemo.begin_shred(2, 'file:///keys', 'check 2', '{}',"
+        " array(select m.id from mnemo.memory m where m.key = 'private'))",
+        (*_FILLED, _private(1)),
     ),
     "destroy old keys": Scenario(("vault.destroying",), "select mnemo.begin_destroy('{1}')", _ROTATED),
 }

@@ -1,5 +1,6 @@
 -- The memories of a session at one moment, and the last and first three before and after it: enough to say what stands around
 -- each memory of that moment. A session is a tenant's, in one collection and context; null is one too.
+-- Private memories stand beside nothing.
 create or replace function mnemo.neighbours(
     p_tenant     text,
     p_collection text,
@@ -21,31 +22,31 @@ begin
         return query
             (select m.id, m.bucket, m.segment, m.occurred_at from mnemo.memory m
              where m.tenant = p_tenant and m.collection = p_collection and m.context = p_context and m.session is null
-               and m.occurred_at < p_moment
+               and m.occurred_at < p_moment and not mnemo.is_sealed(m.content)
              order by m.session desc, m.occurred_at desc, m.id desc limit 3)
             union all
             select m.id, m.bucket, m.segment, m.occurred_at from mnemo.memory m
             where m.tenant = p_tenant and m.collection = p_collection and m.context = p_context and m.session is null
-              and m.occurred_at = p_moment
+              and m.occurred_at = p_moment and not mnemo.is_sealed(m.content)
             union all
             (select m.id, m.bucket, m.segment, m.occurred_at from mnemo.memory m
              where m.tenant = p_tenant and m.collection = p_collection and m.context = p_context and m.session is null
-               and m.occurred_at > p_moment
+               and m.occurred_at > p_moment and not mnemo.is_sealed(m.content)
              order by m.session, m.occurred_at, m.id limit 3);
     else
         return query
             (select m.id, m.bucket, m.segment, m.occurred_at from mnemo.memory m
              where m.tenant = p_tenant and m.collection = p_collection and m.context = p_context and m.session = p_session
-               and m.occurred_at < p_moment
+               and m.occurred_at < p_moment and not mnemo.is_sealed(m.content)
              order by m.occurred_at desc, m.id desc limit 3)
             union all
             select m.id, m.bucket, m.segment, m.occurred_at from mnemo.memory m
             where m.tenant = p_tenant and m.collection = p_collection and m.context = p_context and m.session = p_session
-              and m.occurred_at = p_moment
+              and m.occurred_at = p_moment and not mnemo.is_sealed(m.content)
             union all
             (select m.id, m.bucket, m.segment, m.occurred_at from mnemo.memory m
              where m.tenant = p_tenant and m.collection = p_collection and m.context = p_context and m.session = p_session
-               and m.occurred_at > p_moment
+               and m.occurred_at > p_moment and not mnemo.is_sealed(m.content)
              order by m.occurred_at, m.id limit 3);
     end if;
 end

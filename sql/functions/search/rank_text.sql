@@ -51,6 +51,7 @@ declare
     v_keys         text[];
     v_segments     integer[];
     v_contents     text[];
+    v_said         text[];
     v_attributes   jsonb[];
     v_created      timestamptz[];
     v_contexts     text[];
@@ -96,6 +97,9 @@ begin
         select 1 - d.distance::double precision / {bits} from unnest(v_distances) with ordinality as d (distance, place) order by d.place);
 
     if v_candidates > 0 then
+        -- What a private memory says is not known here.
+        v_said := array(select case when mnemo.is_sealed(c.content) then '' else c.content end
+                        from unnest(v_contents) with ordinality as c (content, place) order by c.place);
         v_coverage := case when p_query is null then 0 else (v_ranking ->> 'coverage')::double precision end;
         v_question := (v_ranking ->> 'question')::double precision;
         v_length := (v_ranking ->> 'length')::double precision;
@@ -112,7 +116,7 @@ begin
         v_importance := (v_ranking ->> 'importance')::double precision;
         if v_coverage <> 0 then
             v_texts := array(
-                select mnemo.spaced_text(left(coalesce(c.content, ''), c_length)) from unnest(v_contents) with ordinality as c (content, place)
+                select mnemo.spaced_text(left(coalesce(c.content, ''), c_length)) from unnest(v_said) with ordinality as c (content, place)
                 order by c.place);
         end if;
         if v_coverage <> 0 or v_density <> 0 then
@@ -151,13 +155,13 @@ begin
                 select m.id, m.key, m.segment, m.content, m.attributes, m.created_at, m.distance, m.similarity,
                        case when v_coverage <> 0 then v_coverage * v_covered[m.ordinality] end as coverage,
                        case when v_question <> 0 then
-                           v_question * (m.context is not null and m.session is not null and m.content ~ '[?？؟][[:space:]]*$')::integer
+                           v_question * (m.context is not null and m.session is not null and m.said ~ '[?？؟][[:space:]]*$')::integer
                        end as question,
-                       case when v_length <> 0 then v_length * case when m.context is not null and m.session is not null then
-                           ln(greatest(length(m.content), 1) / c_usual) else 0 end
+                       case when v_length <> 0 then v_length * case when m.context is not null and m.session is not null and m.said is distinct from '' then
+                           ln(greatest(length(m.said), 1) / c_usual) else 0 end
                        end as length,
                        case when v_role <> 0 then v_role * (v_named <> '{}' and exists (
-                           select from mnemo.role_values(v_roles, m.content, m.attributes, m.occurred_at) as r
+                           select from mnemo.role_values(v_roles, m.said, m.attributes, m.occurred_at) as r
                            where r.role || E'\n' || r.value = any (v_named)))::integer
                        end as role,
                        case when v_density <> 0 then v_density * v_dense[m.ordinality] end as density,
@@ -174,9 +178,9 @@ begin
                            when 'number' then (m.attributes #>> '{scores,importance}')::double precision else 0 end
                        end as importance
                 from unnest(v_ids, v_keys, v_segments, v_contents, v_attributes, v_created, v_contexts, v_sessions, v_moments,
-                            v_embeddings, v_distances, v_similarities) with ordinality
+                            v_embeddings, v_distances, v_similarities, v_said) with ordinality
                     as m (id, key, segment, content, attributes, created_at, context, session, occurred_at,
-                          embedding, distance, similarity, ordinality)
+                          embedding, distance, similarity, said, ordinality)
             ) as t
         ) as s
         order by s.score desc, s.distance, s.id

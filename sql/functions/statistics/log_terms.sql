@@ -1,5 +1,5 @@
 -- Notes in mnemo.term_log that memories of this tenant came (p_sign 1) or went (-1), those of composite collections: one
--- row a collection. Nothing is locked and nobody waits; mnemo.fold_terms adds it up.
+-- row a collection. Private ones are not noted. Nothing is locked and nobody waits; mnemo.fold_terms adds it up.
 -- Invariant kept: the same memory is noted alike when it comes and when it goes: a moment that is not given is mnemo.now(),
 -- as mnemo.resolve_keys stores it. Values longer than 200 characters are no statistics: no query could name one
 -- (mnemo.query_roles), and an index row may be no longer.
@@ -12,7 +12,7 @@ as $$
                c.encoding -> 'roles' as roles
         from unnest(p_drafts) as d
         join mnemo.collection c on c.name = d.collection
-        where c.encoder = 'composite'
+        where c.encoder = 'composite' and not mnemo.is_sealed(d.content)
     ), counted as (
         select m.collection, '' as role, t.term, count(*) as memories
         from memory m, unnest(m.terms) as t (term)

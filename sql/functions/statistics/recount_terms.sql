@@ -41,6 +41,7 @@ begin
             select null, null, 1, 0
         ) as n
         where m.tenant = v_tenant and m.collection = v_collection.name and v_collection.encoder = 'composite'
+          and not mnemo.is_sealed(m.content)
         group by n.role, n.term
     )
     select (select max(g.id) from gone g), coalesce(sum(n.memories) filter (where n.role is null), 0), coalesce(sum(n.words), 0),

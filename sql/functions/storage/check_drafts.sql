@@ -32,6 +32,10 @@ begin
             array['MN002', mnemo.scores_problem(d.attributes -> 'scores')]
         when d.importance not between 0 and 1 then
             array['MN002', format('importance must be between 0 and 1, not %s', d.importance)]
+        when mnemo.sealed_problem(c, d.content, d.attributes) is not null then
+            array['MN002', mnemo.sealed_problem(c, d.content, d.attributes)]
+        when mnemo.is_sealed(d.content) and (d.hdv is null or d.embedding is not null) then
+            array['MN002', 'a private memory comes with its hypervector, and without an embedding']
         when t.tier is null then
             array['MN007', format('unknown tier %s', coalesce(quote_literal(d.tier), 'null'))]
         when octet_length(d.key) > 1000 or d.key = '' then
@@ -55,5 +59,6 @@ begin
             errcode = v_bad.code,
             detail = format('Memory %s of the batch%s.', v_bad.ordinal + 1, coalesce(', key ' || quote_literal(v_bad.key), ''));
     end if;
+    perform mnemo.check_seals(p_drafts);
 end
 $$;

@@ -20,7 +20,7 @@ begin
                 select d.ordinal, d.content, d.embedding, d.context, d.session, d.key, d.attributes, d.hdv is null as wanted,
                        coalesce(d.occurred_at, mnemo.now()) as occurred_at
                 from unnest(p_drafts) as d
-                where d.collection = v_collection.name
+                where d.collection = v_collection.name and not mnemo.is_sealed(d.content)
             ), first as materialized (
                 select distinct on (d.context, d.session) d.context, d.session, d.key, d.occurred_at
                 from draft d

@@ -11,6 +11,7 @@ declare
     v_half_life interval := mnemo.half_life();
     -- Read once: a segment may be sealed between two statements.
     v_open      mnemo.open_segment[] := array(select o from mnemo.open_segment o);
+    v_seals     uuid[];
 begin
     -- By `any`, not by a join with the array: PostgreSQL 18.1 drops rows from such a join that others changed while it waited.
     perform from mnemo.activity a
@@ -18,6 +19,7 @@ begin
     order by a.bucket, a.id
     for update of a;
 
+    v_seals := mnemo.left_seals(p_drafts, p_into);
     perform mnemo.uncount_memories(array(select d.id from unnest(p_drafts) d where d.existed), p_into);
     update mnemo.memory m
     set segment = case when a.pinned then a.segment else s.segment end,
@@ -60,5 +62,6 @@ begin
     where r.from_tier <> r.to_tier;
 
     perform mnemo.set_deadlines(array(select d.id from unnest(p_drafts) d where d.existed));
+    perform mnemo.drop_seals(v_seals);
 end
 $$;

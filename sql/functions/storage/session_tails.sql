@@ -1,6 +1,6 @@
 -- session_tails(collection, contexts, sessions, moments, keys, count): for each place in the three arrays the last `count`
 -- memories of this tenant in that context and session before that moment: what comes before a batch's first memory there.
--- distance 1 is the nearest. Left out: memories of the keys given, which the batch itself writes anew. Where the first
+-- distance 1 is the nearest. Left out: private memories, and those of the keys given, which the batch itself writes anew. Where the first
 -- memory's own key (first_keys) is there already, what came before is what is before it: memories of one moment are in order
 -- of arrival.
 create or replace function mnemo.session_tails(
@@ -38,7 +38,7 @@ begin
              from mnemo.memory m
              where m.tenant = v_tenant and m.collection = p_collection and m.context = g.context and m.session = g.session
                and m.occurred_at <= g.moment and (m.occurred_at < g.moment or m.id < own.id)
-               and (m.key is null or not m.key = any (p_keys))
+               and (m.key is null or not m.key = any (p_keys)) and not mnemo.is_sealed(m.content)
              order by m.occurred_at desc, m.id desc
              limit 3)
             union all
@@ -47,7 +47,7 @@ begin
              from mnemo.memory m
              where m.tenant = v_tenant and m.collection = p_collection and m.context = g.context and m.session is null and g.session is null
                and m.occurred_at <= g.moment and (m.occurred_at < g.moment or m.id < own.id)
-               and (m.key is null or not m.key = any (p_keys))
+               and (m.key is null or not m.key = any (p_keys)) and not mnemo.is_sealed(m.content)
              order by m.session desc, m.occurred_at desc, m.id desc
              limit 3)
         ) as m
