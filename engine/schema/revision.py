@@ -16,20 +16,27 @@ PARAMETERS_KEY = "mnemo.parameters"
 _DROP = """
 do $drop$
 declare
-  v_archived boolean := false;
+  v_table regclass;
+  v_used  boolean;
 begin
-  if to_regclass('mnemo.memory') is not null
-     and coalesce(current_setting('mnemo.force_downgrade', true), '') <> 'on' then
-    -- A policy must not hide rows from this question: with row_security off Postgres raises instead.
+  if coalesce(current_setting('mnemo.force_downgrade', true), '') <> 'on' then
+    -- A policy must not hide rows from this question: with row_security off Postgres raises instead,
+    -- except for an owner on whom none is forced. The tables go, or all of this is rolled back.
     set local row_security = off;
-    if to_regclass('mnemo.archived_memory') is not null then
-      execute 'select exists (select from mnemo.archived_memory)' into v_archived;
-    end if;
-    if v_archived or exists (select from mnemo.memory) then
-      raise exception 'the downgrade would drop stored memories: schema mnemo is not empty'
-        using errcode = 'MN008',
-              hint = 'Back them up, then force it: --force, force=True, or set mnemo.force_downgrade = on.';
-    end if;
+    foreach v_table in array array[to_regclass('mnemo.memory'), to_regclass('mnemo.archived_memory'),
+                                   to_regclass('mnemo.vault_item')] loop
+      continue when v_table is null;
+      if (select c.relforcerowsecurity from pg_class c where c.oid = v_table) then
+        execute format('alter table %s no force row level security', v_table);
+      end if;
+      execute format('select exists (select from %s)', v_table) into v_used;
+      if v_used then
+        raise exception 'the downgrade would drop stored %: schema mnemo is not empty',
+            case when v_table = to_regclass('mnemo.vault_item') then 'vault items' else 'memories' end
+          using errcode = 'MN008',
+                hint = 'Back them up, then force it: --force, force=True, or set mnemo.force_downgrade = on.';
+      end if;
+    end loop;
   end if;
   -- The version table must outlive its revision: it steps aside while everything else goes.
   alter schema mnemo rename to mnemo_dropped;

@@ -8,6 +8,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from engine import migrate
+from engine.errors import InstallationMismatch
 from tests.support.databases import Databases
 from tests.tenancy.people import People, people_of
 from tests.tenancy.rules import QUERIES, unsecured
@@ -48,6 +49,29 @@ def test_it_is_as_a_superuser_would_have_installed_it(databases: Databases, inst
         assert {
             line for (line,) in mine ^ theirs if "| schema |" not in line and "alembic_version" not in line
         } == set()
+
+
+def test_who_installed_it_can_take_it_away_unless_there_is_something(installed: str) -> None:
+    """The policies that are forced on him hide nothing from the question whether it is empty."""
+    with psycopg.connect(installed, autocommit=True) as superuser:
+        (role,) = superuser.execute(
+            "select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'mnemo'"
+        ).fetchone() or ("",)
+        installer = make_conninfo(installed, options=f"-c role={role}")
+        superuser.execute("select mnemo.remember('of somebody')")
+        with pytest.raises(InstallationMismatch, match="would drop stored memories"):
+            migrate.downgrade(installer, "base")
+        superuser.execute("select mnemo.forget(id) from mnemo.memory")
+        superuser.execute(
+            "insert into mnemo.vault_item (id, tenant, kind, name, metadata, bytes, stored_bytes, chunks,"
+            " chunk_bytes, happened_at, created_at, scheme, version)"
+            " values (uuidv7(), 'a', 'memory', 'b', '{}', 0, 0, 1, 1, now(), now(), 'sql', 1)"
+        )
+        with pytest.raises(InstallationMismatch, match="would drop stored vault items"):
+            migrate.downgrade(installer, "base")
+        superuser.execute("delete from mnemo.vault_item")
+    assert migrate.downgrade(installer, "base").after is None
+    migrate.upgrade(installer, bits=1_024, sketch_bits=256)
 
 
 def test_people_work_in_it(installed: str) -> None:
