@@ -48,7 +48,9 @@ begin
     v_encoding := v_collection.encoding;
     v_measured := mnemo.similarity(v_memory.hdv, mnemo.encode_query(
         explain.query, v_collection.name, explain.context, explain.embedding, explain.roles));
-    if v_memory.encoded = 'g' then
+    if mnemo.is_sealed(v_memory.content) then
+        v_notes := v_notes || 'the memory is private: its words are not known here, only its hypervector'::text;
+    elsif v_memory.encoded = 'g' then
         v_notes := v_notes || 'the hypervector was given with the memory: what it is made of is not known'::text;
     elsif v_collection.encoder <> 'composite' then
         v_notes := v_notes || format('encoder %s: what the similarity is made of is told of composites only', v_collection.encoder);

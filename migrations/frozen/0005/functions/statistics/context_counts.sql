@@ -23,7 +23,7 @@ begin
     v_texts := array(
         select mnemo.spaced_text(left(m.content, 2000))
         from mnemo.memory m
-        where m.tenant = (select mnemo.tenant()) and m.collection = p_collection and m.context = p_context
+        where m.tenant = (select mnemo.tenant()) and m.collection = p_collection and m.context = p_context and not mnemo.is_sealed(m.content)
         limit p_most);
     memories := cardinality(v_texts);
     counts := array(

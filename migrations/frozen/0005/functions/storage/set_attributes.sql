@@ -1,5 +1,6 @@
 -- Replaces the attributes of a memory, archived or not; what follows from scores among them is computed anew, and its strength stays as it is.
--- MN005 for an id that this tenant does not have, MN002 unless an object, and for scores that are none.
+-- MN005 for an id that this tenant does not have, MN002 unless an object, and for scores that are none,
+-- for a value in clear of a sealed attribute, and for another $seal than there is.
 -- Invariant kept: the activity row is locked first, so that a move of the same memory cannot lose the change; what it grows by
 -- is charged to the tenant's quota, whose row is locked before.
 create or replace function mnemo.set_attributes(id uuid, attributes jsonb) returns void
@@ -47,6 +48,7 @@ begin
         end if;
     end loop;
     if found then
+        perform mnemo.check_resealed(v_was.collection, v_was.attributes, v_attributes);
         if v_counted then
             perform mnemo.charge(0, octet_length(v_attributes::text) - octet_length(v_was.attributes::text), 1);
         end if;

@@ -38,6 +38,12 @@ begin
                 left join unnest(v_revived) as r on r.id = d.id and d.existed);
         end if;
     end if;
+    -- What archived memories had sealed before, and drafts that a later one of their batch replaces.
+    perform mnemo.drop_seals(array(
+        select mnemo.seal_of(r.attributes) from unnest(v_revived) as r
+        where not exists (select from unnest(v_drafts) as d where mnemo.seal_of(d.attributes) = mnemo.seal_of(r.attributes))
+        union all
+        select mnemo.seal_of(d.attributes) from unnest(v_drafts) as d where d.existed is null and d.attributes ? '$seal'));
     if v_counted then
         perform mnemo.charge_drafts(v_drafts, v_revived, p_into, cardinality(p_drafts));
     end if;

@@ -1,4 +1,5 @@
--- Ends the shreddings of this tenant whose epochs are all destroyed, and writes their certificates into the audit; returns them.
+-- Ends the shreddings of this tenant whose epochs are all destroyed, and writes their certificates into the audit (long lists
+-- by their digests, see mnemo.audited_list); returns them.
 create or replace function mnemo.certify_shreddings() returns setof uuid
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -26,7 +27,9 @@ begin
                 'finished_at', clock_timestamp(), 'finished_by', mnemo.caller(), 'final_at', v_final)
         where s.id = v_shredding.id
         returning s.* into v_shredding;
-        perform mnemo.record_audit('vault.certificate', v_shredding.id::text, v_shredding.certificate);
+        perform mnemo.record_audit('vault.certificate', v_shredding.id::text, v_shredding.certificate || jsonb_build_object(
+            'items', mnemo.audited_list(v_shredding.items), 'memories', mnemo.audited_list(to_jsonb(v_shredding.memories)),
+            'epochs', mnemo.audited_list(v_destroyed)));
         return next v_shredding.id;
     end loop;
 end

@@ -12,7 +12,8 @@ begin
            clock_timestamp(), mnemo.caller()
     returning * into v_shredding;
     perform mnemo.record_audit('vault.shred', v_shredding.id::text, jsonb_build_object(
-        'whole_tenant', p_whole_tenant, 'items', p_items, 'memories', to_jsonb(p_memories), 'epochs', to_jsonb(v_shredding.epochs),
+        'whole_tenant', p_whole_tenant, 'items', mnemo.audited_list(p_items), 'memories', mnemo.audited_list(to_jsonb(p_memories)),
+        'epochs', mnemo.audited_list(to_jsonb(v_shredding.epochs)),
         'next', (select k.epoch from mnemo.vault_key k where k.tenant = v_shredding.tenant and k.state = 'active')));
     return v_shredding.id;
 end

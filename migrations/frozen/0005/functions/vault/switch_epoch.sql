@@ -5,12 +5,14 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    c_gap    constant integer := 100000;
     v_tenant text := mnemo.tenant();
     v_before integer;
 begin
     select k.epoch into v_before from mnemo.vault_key k where k.tenant = v_tenant and k.state = 'active' for update;
-    if (p_epoch > (select coalesce(max(k.epoch), 0) from mnemo.vault_key k where k.tenant = v_tenant)) is not true then
-        raise exception 'epoch % is not above all that were', coalesce(p_epoch::text, 'null')
+    -- Not far above, or the numbers would end.
+    if (p_epoch - (select coalesce(max(k.epoch), 0) from mnemo.vault_key k where k.tenant = v_tenant) between 1 and c_gap) is not true then
+        raise exception 'epoch % is not just above all that were', coalesce(p_epoch::text, 'null')
             using errcode = 'MN018', hint = 'Somebody else started one meanwhile: mnemo.active_epoch() says which can be next.';
     end if;
     update mnemo.vault_key k set state = 'retired', retired_at = clock_timestamp() where k.tenant = v_tenant and k.state = 'active';
