@@ -34,6 +34,7 @@ from tests.benchmarks.readcurve import readcurve
 from tests.benchmarks.searches import curves, filters, search
 from tests.benchmarks.sketches import sketches
 from tests.benchmarks.stage import BITS, Stage, only, running, settings_of
+from tests.benchmarks.tenancy import tenancy
 from tests.benchmarks.vault import vault
 from tests.benchmarks.writes import bulk, insert
 
@@ -71,6 +72,8 @@ async def measure(
         rows += month(stage, options)
     if "quotas" in asked:
         rows += quotas(stage, options)
+    if "tenancy" in asked:
+        rows += tenancy(stage, options)
     if "vault" in asked:
         rows += await vault(stage, options)
     if "copies" in asked and corpus is not None:

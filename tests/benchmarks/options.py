@@ -24,6 +24,7 @@ SECTIONS = (
     "month",
     "copies",
     "quotas",
+    "tenancy",
     "vault",
     "archive",
     "sketches",
