@@ -1,7 +1,8 @@
-"""Vault items count with the bytes of their chunks."""
+"""Vault items count with the bytes of their chunks, names and metadata."""
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.conftest import Connection
 from tests.quotas.archiving import value
@@ -34,6 +35,11 @@ def test_items_take_of_the_quota_and_give_back(db: Connection) -> None:
     check(db)
     with pytest.raises(psycopg.Error, match="a quota of 1000 bytes"):
         db.execute(_PUT, ["large", b"x" * 1_000, _KEY])
+    check(db)
+    named = "select mnemo.vault_put(%s, %s, %s, metadata => %s)"
+    for name, metadata in (("n" * 1_000, "{}"), ("n", Jsonb({"m": "x" * 1_000}))):
+        with pytest.raises(psycopg.Error, match="a quota of 1000 bytes"):
+            db.execute(named, [name, b"x", _KEY, metadata])
     check(db)
     assert value(db, "select writes_left from mnemo.tenant_usage") == 2
     assert value(db, "select mnemo.vault_drop('{before,after}')") == 2

@@ -65,7 +65,8 @@ _VIOLATIONS = {
     "a vault item has all its chunks, and they take what it says": (
         "select i.id from mnemo.vault_item i left join mnemo.vault_chunk c"
         " on (c.tenant, c.item) = (i.tenant, i.id) group by i.tenant, i.id"
-        " having (count(c), max(c.position), sum(octet_length(c.body)))"
+        " having (count(c), max(c.position), sum(octet_length(c.body))"
+        " + mnemo.label_bytes(i.name, i.metadata))"
         " is distinct from (i.chunks::bigint, i.chunks - 1, i.stored_bytes)"
     ),
     "a vault item that a client sealed has a data key, and no other has": (
