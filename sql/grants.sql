@@ -23,7 +23,7 @@ declare
     -- Called by who keeps a vault, run as mnemo_api.
     c_vault constant text[] := array[
         'vault_begin', 'vault_put_chunk', 'vault_finish', 'vault_open', 'vault_chunks', 'vault_list', 'vault_drop', 'vault_put', 'vault_get',
-        'vault_keys', 'vault_shreddings', 'active_epoch', 'start_epoch', 'due_data_keys', 'rewrap_data_keys',
+        'vault_keys', 'vault_shreddings', 'active_epoch', 'require_vault_home', 'start_epoch', 'due_data_keys', 'rewrap_data_keys',
         'begin_shred', 'begin_shred_tenant', 'begin_destroy', 'finish_destroy', 'require_unlogged', 'report_audit'];
     -- Run as mnemo_engine: each compares the tenant itself. The first two are called by tenants.
     c_engine constant text[] := array[
@@ -117,6 +117,7 @@ grant select, insert on mnemo.access_log, mnemo.event, mnemo.move_log, mnemo.tom
 grant select, update on mnemo.quota, mnemo.quota_change to mnemo_api;
 grant select on mnemo.residency to mnemo_api;
 grant select, insert, update, delete on mnemo.vault_key, mnemo.data_key, mnemo.vault_item, mnemo.vault_chunk, mnemo.shredding to mnemo_api;
+grant select, insert on mnemo.vault_home to mnemo_api;
 -- Nobody changes what the audit holds.
 grant select, insert on mnemo.audit to mnemo_api;
 grant select, insert, update on mnemo.audit_head to mnemo_api;

@@ -28,7 +28,8 @@ class EnvironmentKeys:
 
     Who sets the variables makes keys and destroys them: `create` needs the variable there, `destroy` needs
     it gone. The environment of a running process does not follow what is changed outside: restart it. This
-    store cannot know of other copies, so "final" is the word of whoever removed the variable.
+    store cannot know of other copies, so "final" is the word of whoever removed the variable; nor of who else
+    reads them, so each database needs variables of its own.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -45,7 +46,7 @@ class EnvironmentKeys:
         return False
 
     async def create(self, tenant: str, epoch: int) -> bytes:
-        """Return the key; KeyUnavailable, with the name of the variable to set, where it is not there."""
+        """Return the key, whoever uses it already; KeyUnavailable names the variable to set where it is not."""
         name = variable_of(tenant, epoch)
         if not self._environ.get(name):
             raise KeyUnavailable(

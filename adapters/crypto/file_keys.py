@@ -47,7 +47,8 @@ class FileKeys:
     A key appears under its name complete and on disk, or not at all. The directory must be in no backup that
     outlives a key.
 
-    `destroy` overwrites the file in place, syncs and removes it. That is all that a program can do: the
+    `destroy` renames the file, overwrites it in place with random bytes, and syncs. What is left keeps its
+    number from being taken again; it is no key. That is all that a program can do: the
     flash of an SSD, a journal, a copy-on-write file system, a snapshot or a backup may keep the old bytes
     until they are reused or expire. Where this matters keep the directory on an encrypted volume whose own
     key can be erased, or use a KMS.
@@ -75,16 +76,16 @@ class FileKeys:
 
         await self._run(make)
 
-    async def create(self, tenant: str, epoch: int) -> bytes:
-        """Make the key, or return the one that is there, as KeyStore says."""
+    async def create(self, tenant: str, epoch: int) -> bytes | None:
+        """Make the key, as KeyStore says; a number stays taken when its key is destroyed."""
         path = self._path(tenant, epoch)
 
-        def make() -> bytes:
+        def make() -> bytes | None:
             with self._locked():
-                if not path.exists():
-                    self._write(path, secrets.token_bytes(KEY_BYTES))
+                if os.path.lexists(path) or os.path.lexists(_gone(path)):
+                    return None
+                self._write(path, secrets.token_bytes(KEY_BYTES))
                 key = _read(path)
-                # Whoever wrote the file may have died before it was known to stay.
                 _sync(self._root)
                 return key
 
@@ -101,7 +102,7 @@ class FileKeys:
         return await self._run(read)
 
     async def destroy(self, tenant: str, epoch: int) -> Destruction:
-        """Overwrite and remove the file; final at once, as far as a program can see.
+        """Rename and overwrite the file; final at once, as far as a program can see.
 
         A directory in which no key was ever made is refused: a disk that is not mounted looks like that.
         """
@@ -109,13 +110,15 @@ class FileKeys:
 
         def erase() -> Destruction:
             self._check_directory()
-            if not path.exists() and not (self._root / _LOCK).exists():
+            if not os.path.lexists(path) and not (self._root / _LOCK).exists():
                 raise KeyUnavailable(f"{self.url} never had a key: it is not the store that is meant")
             with self._locked():
-                if path.exists():
-                    _overwrite(path)
-                    path.unlink()
+                if os.path.lexists(path):
+                    path.rename(_gone(path))
+                # Whoever renamed it may have died before that was known to stay, or before the rest.
                 _sync(self._root)
+                if os.path.lexists(_gone(path)):
+                    _overwrite(_gone(path))
                 return Destruction(final=True, final_at=datetime.now(UTC))
 
         return await self._run(erase)
@@ -179,6 +182,10 @@ def _stem(tenant: str) -> str:
     # The digest makes it one tenant's on every file system; what precedes it is for people.
     shown = re.sub(r"[^A-Za-z0-9-]", "_", tenant)[:40]
     return f"{shown}.{sha256(tenant.encode()).hexdigest()}"
+
+
+def _gone(path: Path) -> Path:
+    return path.with_suffix(".gone")
 
 
 def _read(path: Path) -> bytes:

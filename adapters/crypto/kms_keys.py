@@ -23,7 +23,6 @@ T = TypeVar("T")
 
 _WAITING_DAYS = 7
 _GONE = {"NotFoundException"}
-_DESTROYED = {"Disabled", "PendingDeletion"}
 
 
 @asynccontextmanager
@@ -76,16 +75,13 @@ class KmsKeys:
         """Yes."""
         return True
 
-    async def create(self, tenant: str, epoch: int) -> bytes:
+    async def create(self, tenant: str, epoch: int) -> bytes | None:
         """Make the KMS key unless its alias is there, and return the epoch key, as KeyStore says."""
         alias = _alias(tenant, epoch)
 
-        def make() -> bytes:
-            found = self._state(alias)
-            if found is None:
-                self._make(alias)
-            elif found[1] in _DESTROYED:
-                raise KeyUnavailable(f"the key of epoch {epoch} in {self.url} was destroyed or disabled")
+        def make() -> bytes | None:
+            if self._state(alias) is not None or not self._make(alias):
+                return None
             return self._mac(alias, tenant, epoch)
 
         return await self._run(make)
@@ -138,7 +134,8 @@ class KmsKeys:
             raise
         return known["KeyId"], known.get("KeyState", ""), known.get("DeletionDate")
 
-    def _make(self, alias: str) -> None:
+    def _make(self, alias: str) -> bool:
+        """Return whether the alias is that of the key made here."""
         made = self._client.create_key(
             KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC", Description="mnemo vault"
         )["KeyMetadata"]["KeyId"]
@@ -149,6 +146,8 @@ class KmsKeys:
             self._client.schedule_key_deletion(KeyId=made, PendingWindowInDays=_WAITING_DAYS)
             if _code(error) != "AlreadyExistsException":
                 raise
+            return False
+        return True
 
     def _mac(self, alias: str, tenant: str, epoch: int) -> bytes:
         message = f"mnemo/vault/{tenant}/{epoch}".encode()

@@ -202,6 +202,14 @@ class VaultApi:
         """Destroy every key of the tenant and delete all items; nothing sealed can be read any more."""
         return await shredding.shred_tenant(await self._session())
 
+    async def adopt(self) -> bool:
+        """Make this database the one that the epoch keys of all tenants belong to; False when it was already.
+
+        For what was failed over to, or a copy of a database that is gone or has a key store of its own: from
+        here on, shreddings and rotations here destroy keys. Only members of mnemo_owner may.
+        """
+        return bool(await self._keyless().one("select mnemo.adopt_vault()"))
+
     async def resume_shredding(self) -> tuple[Certificate, ...]:
         """Finish what was interrupted; return the certificates of what is finished now."""
         return tuple(await shredding.resume(await self._session()))

@@ -130,10 +130,12 @@ class KeyStore(Protocol):
     def makes_keys(self) -> bool:
         """Whether `create` makes keys; else people do, and it finds what they made."""
 
-    async def create(self, tenant: str, epoch: int) -> bytes:
-        """Make the key of this epoch (32 bytes), durable on return; one that is there already is returned.
+    async def create(self, tenant: str, epoch: int) -> bytes | None:
+        """Make the key of this epoch (32 bytes), durable on return; None where the number is taken.
 
-        Callers at the same moment get the same key.
+        It is while the store has a key of that number, for whomever, and as long as it knows that it had one.
+        Of callers at the same moment one gets the key. A store that makes no keys returns what people made,
+        and KeyUnavailable says what they have to do.
         """
 
     async def fetch(self, tenant: str, epoch: int) -> bytes:

@@ -27,12 +27,14 @@ async def start_epoch(session: VaultSession, *, first: bool = False) -> int:
         epoch, check_value = await session.new_epoch()
         try:
             await session.one(
-                "select mnemo.start_epoch(%s::integer, %s::text, %b::bytea)",
+                "select mnemo.start_epoch(%s::integer, %s::text, %b::bytea, %s)",
                 epoch.number,
                 session.keys.url,
                 check_value,
+                first,
             )
         except VaultConflict:
+            await session.discard(epoch)
             if first:
                 async with session.transaction() as connection:
                     if (other := await session.active(connection)) is not None:

@@ -1,7 +1,7 @@
 """What every piece of work on a vault has: the database, the key store, the cipher."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,10 +80,12 @@ class VaultSession:
 
         Nothing is told to the database: who fails after that leaves a key that opens nothing. A number that
         the store has a key for is left out: it is that of another database with a tenant of this name, which
-        may destroy it. KeyUnavailable where the keys of before lie in another store, or on a disk that is not
-        mounted: those of one tenant in two places could never be used together.
+        may destroy it. VaultConflict in a copy of the database that the keys belong to. KeyUnavailable where
+        the keys of before lie in another store, or on a disk that is not mounted: those of one tenant in two
+        places could never be used together.
         """
         async with self.transaction() as connection:
+            await connection.execute("select mnemo.require_vault_home()")
             row = await (await connection.execute(_ACTIVE)).fetchone()
         assert row is not None
         tenant, _, _, number = row
@@ -95,8 +97,15 @@ class VaultSession:
                 # One that was moved has them all.
                 self.checked(known.epoch, await self.keys.fetch(tenant, known.epoch), known.check_value)
         number = max([number, *(epoch + 1 for epoch in taken)])
-        key = await self.keys.create(tenant, number)
+        while (key := await self.keys.create(tenant, number)) is None:
+            number += 1
         return Epoch(tenant, number, key), self.cipher.check_value(key)
+
+    async def discard(self, epoch: Epoch) -> None:
+        """Destroy the key of an epoch that was made here and refused: it opens nothing, and may cost."""
+        if self.keys.makes_keys:
+            with suppress(KeyUnavailable):
+                await self.keys.destroy(epoch.tenant, epoch.number)
 
     async def epochs(self) -> Mapping[int, VaultKey]:
         """Return what the database knows of each epoch of the tenant."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from engine.errors import VaultConflict
+from engine.errors import InvalidArgument, UnknownItem, VaultConflict
 from engine.vault.items import Certificate
 from engine.vault.rotating import destroy, rewrap_all
 from engine.vault.session import VaultSession
@@ -24,7 +24,10 @@ async def shred_items(session: VaultSession, names: Sequence[str], memories: Seq
             shredding = await session.one(
                 _SHRED, epoch.number, session.keys.url, check_value, list(names), list(memories)
             )
-        except VaultConflict:
+        except (VaultConflict, UnknownItem, InvalidArgument) as refusal:
+            await session.discard(epoch)
+            if not isinstance(refusal, VaultConflict):
+                raise
             # Somebody else has started an epoch since.
             continue
         return await _certified(session, shredding)

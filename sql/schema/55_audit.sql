@@ -85,6 +85,7 @@ insert into mnemo.audit_action (action, audited, reported, description) values
     ('store.attach', true, false, 'an object store was attached'),
     ('tenant.grant', true, false, 'a role was let act for a tenant'),
     ('tenant.revoke', true, false, 'a role may no longer act for a tenant'),
+    ('vault.adopt', true, false, 'a database took over the keys of the one that it is a copy of'),
     ('vault.certificate', true, false, 'keys are gone for good: the certificate of deletion'),
     ('vault.destroy', true, false, 'an epoch key was destroyed'),
     ('vault.drop', true, false, 'a vault item was dropped'),

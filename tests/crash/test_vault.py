@@ -69,6 +69,8 @@ class Vaults:
             db.execute(
                 sql.SQL("create database {} template mnemo strategy file_copy").format(sql.Identifier(name))
             )
+        with psycopg.connect(self.server.dsn(name), autocommit=True) as db:
+            db.execute("select mnemo.adopt_vault()")
         shutil.copytree(self.folder / "keys", keys)
         return name, keys
 

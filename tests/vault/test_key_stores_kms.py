@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 from adapters.crypto.kms_keys import KmsKeys
 from engine.config import Settings
 from engine.errors import KeyUnavailable
+from engine.mnemo import Mnemo
 from engine.vault.protocol import KeyStore
 from engine.vault.registry import open_keys
 from tests.support.object_servers import ACCESS_KEY, ObjectServer
@@ -52,9 +53,9 @@ async def test_a_key_stays_until_it_is_destroyed(store: KeyStore, tenant: str) -
         await store.fetch(tenant, 1)
     keys = [await store.create(tenant, epoch) for epoch in (1, 2, 10)]
     keys.append(await store.create(tenant + "b", 1))
-    assert {len(key) for key in keys} == {32}
+    assert {len(key or b"") for key in keys} == {32}
     assert len(set(keys)) == 4
-    assert [await store.create(tenant, epoch) for epoch in (1, 2, 10)] == keys[:3]
+    assert [await store.create(tenant, epoch) for epoch in (1, 2, 10)] == [None] * 3
     assert [await store.fetch(tenant, epoch) for epoch in (1, 2, 10)] == keys[:3]
     assert await store.epochs(tenant) == [1, 2, 10]
 
@@ -63,8 +64,7 @@ async def test_a_key_stays_until_it_is_destroyed(store: KeyStore, tenant: str) -
     assert ended.final_at.tzinfo is UTC
     assert timedelta(days=6, hours=23) < ended.final_at - datetime.now(UTC) < timedelta(days=7, hours=1)
     assert await store.destroy(tenant, 2) == ended
-    with pytest.raises(KeyUnavailable, match="was destroyed or disabled"):
-        await store.create(tenant, 2)
+    assert await store.create(tenant, 2) is None
     assert await store.epochs(tenant) == [1, 10]
     assert [await store.fetch(tenant, epoch) for epoch in (1, 10)] == [keys[0], keys[2]]
 
@@ -74,12 +74,14 @@ async def test_the_key_is_the_mac_of_its_name(store: KeyStore, tenant: str, kms:
     known = kms.describe_key(KeyId=_alias(tenant, 3))["KeyMetadata"]
     assert (known["KeySpec"], known["KeyUsage"]) == ("HMAC_256", "GENERATE_VERIFY_MAC")
     message = f"mnemo/vault/{tenant}/3".encode()
-    answer = kms.verify_mac(KeyId=known["KeyId"], MacAlgorithm="HMAC_SHA_256", Message=message, Mac=key)
+    answer = kms.verify_mac(
+        KeyId=known["KeyId"], MacAlgorithm="HMAC_SHA_256", Message=message, Mac=key or b""
+    )
     assert answer["MacValid"]
     assert tenant not in str(known)
 
 
-async def test_one_who_came_second_uses_the_first_key(
+async def test_one_who_came_second_gets_none(
     store: KeyStore, tenant: str, kms: "KMSClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = await store.create(tenant, 1)
@@ -88,7 +90,8 @@ async def test_one_who_came_second_uses_the_first_key(
     late = KmsKeys(kms)
     # It looked before the first one had made the alias.
     monkeypatch.setattr(late, "_state", lambda alias: None)
-    assert await late.create(tenant, 1) == key
+    assert await late.create(tenant, 1) is None
+    assert await late.fetch(tenant, 1) == key
     assert kms.describe_key(KeyId=_alias(tenant, 1))["KeyMetadata"]["KeyId"] == first
     made = {entry["KeyId"] for entry in kms.list_keys()["Keys"]} - before
     assert [kms.describe_key(KeyId=one)["KeyMetadata"]["KeyState"] for one in made] == ["PendingDeletion"]
@@ -133,3 +136,31 @@ async def test_a_service_that_does_not_answer(s3_credentials: None) -> None:
 async def test_where_it_is(s3_credentials: None) -> None:
     async with open_keys(Settings(vault={"keys": "kms://eu-central-1"})) as store:
         assert store.url == "kms://eu-central-1"
+
+
+async def test_a_vault_with_its_keys_there(
+    dsn: str, moto_server: ObjectServer, s3_credentials: None, tenant: str, kms: "KMSClient"
+) -> None:
+    keys = f"kms://eu-central-1?endpoint={moto_server.endpoint_url}"
+    settings = Settings(dsn=dsn, tenant=tenant, vault={"keys": keys, "chunk_bytes": 4096})
+    async with Mnemo.open(dsn, settings=settings) as mnemo:
+        # Of another database, with a tenant of the same name.
+        async with open_keys(settings) as store:
+            await store.create(tenant, 1)
+        await mnemo.vault.put("a", b"a" * 10_000)
+        await mnemo.vault.put("b", b"b")
+        assert (await mnemo.vault.rotate()).epoch == 3
+        certificate = await mnemo.vault.shred(["b"])
+        assert await mnemo.vault.get("a") == b"a" * 10_000
+        assert {(key.epoch, key.state) for key in await mnemo.vault.keys()} == {
+            (2, "destroyed"),
+            (3, "destroyed"),
+            (4, "active"),
+        }
+        assert {key.store for key in await mnemo.vault.keys()} == {keys}
+    assert certificate.final_at is not None
+    assert certificate.final_at > datetime.now(UTC) + timedelta(days=6)
+    states = [
+        kms.describe_key(KeyId=_alias(tenant, epoch))["KeyMetadata"]["KeyState"] for epoch in range(1, 5)
+    ]
+    assert states == ["Enabled", "PendingDeletion", "PendingDeletion", "Enabled"]

@@ -85,8 +85,9 @@ class Secrets:
             self.found |= {bytes.fromhex(key)}
             return key
 
-        async def created(store: FileKeys, tenant: str, epoch: int) -> bytes:
-            return noted(await create(store, tenant, epoch))
+        async def created(store: FileKeys, tenant: str, epoch: int) -> bytes | None:
+            key = await create(store, tenant, epoch)
+            return key and noted(key)
 
         monkeypatch.setattr(Layers, "new_data_key", lambda cipher: noted(new_data_key(cipher)))
         monkeypatch.setattr(Layers, "database_key", derived)

@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-_NAMES = ("put", "get", "list", "export", "drop", "rotate", "shred", "keys")
+_NAMES = ("put", "get", "list", "export", "drop", "rotate", "shred", "keys", "adopt")
 
 
 class _LazyGroup(click.Group):

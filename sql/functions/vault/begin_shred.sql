@@ -2,7 +2,8 @@
 -- active one, in one step, so that nothing of them is ever wrapped under an epoch that stays. What they may have been wrapped
 -- under, in whatever backup, are all epochs of before: these are destroyed once their neighbours lie under the new one
 -- (mnemo.rewrap_data_keys, then mnemo.begin_destroy and mnemo.finish_destroy; see mnemo.shredding). MN017 for an item that is not
--- there, or a memory without a data key; MN018 when the epoch is not above all that were. MN002 for items of the scheme sql: their
+-- there, or a memory without a data key; MN018 when the epoch is not above all that were, and in
+-- a copy (mnemo.require_vault_home). MN002 for items of the scheme sql: their
 -- caller has the only key. For mnemo_vault.
 -- Invariant kept: from its commit on, who was shredded is gone here, and what is left to do can be read from mnemo.shredding.
 create or replace function mnemo.begin_shred(epoch integer, store text, check_value bytea, names text[], memories uuid[] default '{}') returns uuid
@@ -17,6 +18,7 @@ declare
     v_bytes  bigint;
     v_id     uuid;
 begin
+    perform mnemo.require_vault_home();
     lock table mnemo.vault_item in row exclusive mode;
     v_before := coalesce((select sum(i.stored_bytes) from mnemo.vault_item i where i.tenant = v_tenant and i.name = any (begin_shred.names)), 0);
     perform mnemo.charge(0, -v_before);
