@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from engine.database.pool import Connection
 from engine.database.staging import Draft
-from engine.errors import InvalidArgument, KeyUnavailable, SealBroken, VaultConflict
+from engine.errors import InvalidArgument, KeyUnavailable, NotPermitted, SealBroken, VaultConflict
 from engine.memory import Collection, Hit, Record
 from engine.vault.blinding import blinded, names_sealed
 from engine.vault.protocol import KeyHeader
@@ -28,7 +28,7 @@ _FAILURE = "select mnemo.report_audit('vault.failure', null, %s)"
 # Each try fails only because somebody has started an epoch since the one before.
 _TRIES = 100
 # The role may not open anything here; this is a replica, which has no audit to enter it in.
-_MAY_NOT = (pg.InsufficientPrivilege, pg.ReadOnlySqlTransaction)
+_MAY_NOT = (NotPermitted, pg.ReadOnlySqlTransaction)
 _log = logging.getLogger(__name__)
 
 

@@ -36,7 +36,7 @@ def _private(number: int) -> str:
     return (
         f"select mnemo.register_seals(1, array[{seal}::uuid], array['wrapped'::bytea]);"
         f" select mnemo.remember('mnemo-sealed:1:AAAA', hdv => mnemo.random_hypervector('{number}'),"
-        f" key => 'private', attributes => {attributes});"
+        f" key => 'new', attributes => {attributes});"
     )
 
 
@@ -66,13 +66,13 @@ VAULT_SCENARIOS = {
     ),
     "forget a private memory": Scenario(
         ("forget.deleted",),
-        "select mnemo.forget((select m.id from mnemo.memory m where m.key = 'private'))",
+        "select mnemo.forget((select m.id from mnemo.memory m where m.key = 'new'))",
         (*_FILLED, _private(1)),
     ),
     "shred a private memory": Scenario(
         ("forget.deleted", "vault.shred_begun"),
         "select mnemo.begin_shred(2, 'file:///keys', 'check 2', '{}',"
-        " array(select m.id from mnemo.memory m where m.key = 'private'))",
+        " array(select m.id from mnemo.memory m where m.key = 'new'))",
         (*_FILLED, _private(1)),
     ),
     "destroy old keys": Scenario(("vault.destroying",), "select mnemo.begin_destroy('{1}')", _ROTATED),

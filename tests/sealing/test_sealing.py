@@ -1,10 +1,13 @@
 """A private memory comes back as it was, and is found; nothing in the database says what it said."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
+from engine.config import Settings
 from engine.errors import InvalidArgument, InvalidConfiguration, UnknownItem
 from engine.memory import Memory, MemoryId
 from engine.mnemo import Mnemo
@@ -220,3 +223,86 @@ async def test_rotation_leaves_it_readable(mnemo: Mnemo, connection: Connection)
         "select content, attributes from mnemo.memory where id = %s", [memory_id]
     ).fetchone()
     assert before == after
+
+
+async def test_in_bulk(mnemo: Mnemo, connection: Connection) -> None:
+    await mnemo.create_collection("ward", sealed=["diagnosis"])
+    memories = [
+        Memory(f"number {n} zyzzogeton", key=str(n), attributes={"diagnosis": n % 3}, private=n % 2 == 0)
+        for n in range(500)
+    ]
+    # A key twice in one load: what the first of them sealed has no key any more.
+    memories.append(Memory("number 4 again", key="4", attributes={"diagnosis": 9}, private=True))
+    await mnemo.remember_many(memories, collection="ward", batch_rows=100, bulk=True)
+    records = {record.key: record for record in await mnemo.scroll(collection="ward", limit=1000)}
+    assert {key: record.content for key, record in records.items()} == {m.key: m.content for m in memories}
+    assert all(record.attributes == m.attributes for m in memories[5:] if (record := records[m.key]))
+    assert connection.execute("select count(*) from mnemo.data_key where purpose = 'memory'").fetchone() == (
+        500,
+    )
+    orphans = connection.execute(
+        "select count(*) from mnemo.data_key d where purpose = 'memory'"
+        " and not exists (select from mnemo.memory m where m.attributes ->> '$seal' = d.id::text)"
+    ).fetchone()
+    assert orphans == (0,)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"encoder": "lexical"}, {"bind_context": True}, {"dimension": 4, "keep_embedding": True}],
+    ids=["lexical", "bound", "embedded"],
+)
+async def test_other_encodings(mnemo: Mnemo, connection: Connection, options: dict[str, Any]) -> None:
+    await mnemo.create_collection("other", **options)
+    embedding = [0.1, 0.2, -0.3, 0.4] if "dimension" in options else None
+    memories = [
+        Memory(text, context="c", embedding=embedding, private=text == CONTENT)
+        for text in (CONTENT, "one", "two")
+    ]
+    await mnemo.remember_many(memories, collection="other")
+    hits = await mnemo.recall(CONTENT, embedding=embedding, collection="other", context="c", k=3)
+    assert CONTENT in [hit.content for hit in hits]
+    row = connection.execute(
+        "select encoded::text, embedding from mnemo.memory where content like 'mnemo-sealed%'"
+    )
+    assert row.fetchone() == ("g", None)
+    await mnemo.consolidate()
+    assert CONTENT in [
+        hit.content for hit in await mnemo.recall(CONTENT, collection="other", context="c", k=3)
+    ]
+
+
+async def test_the_second_stage_reads_no_ciphertext(mnemo: Mnemo) -> None:
+    await make(mnemo)
+    hits = await mnemo.recall("mnemo sealed 1: weather frobnitzel", collection="ward", k=10)
+    private = next(hit for hit in hits if hit.content == CONTENT)
+    terms = private.score_terms or {}
+    assert terms.get("length", 0) == 0
+    assert terms.get("question", 0) == 0
+    reasons = await mnemo.explain("frobnitzel", private.memory_id)
+    assert any(reason.part == "note" and "private" in str(reason.name) for reason in reasons)
+    assert not any(reason.part == "word" for reason in reasons)
+
+
+async def test_who_may_open(dsn: str, keys: str, mnemo: Mnemo, connection: Connection) -> None:
+    """A member of mnemo_app alone finds private memories; with mnemo_vault too it opens them."""
+    memory_id = await make(mnemo)
+    for role, groups in (("plain", "mnemo_app"), ("trusted", "mnemo_app, mnemo_vault")):
+        connection.execute(f"create role {role}_{memory_id.hex} login in role {groups}".encode())
+        connection.execute("select mnemo.grant_tenant(%s, 'default')", [f"{role}_{memory_id.hex}"])
+    try:
+        for role in ("plain", "trusted"):
+            login = make_conninfo(dsn, user=f"{role}_{memory_id.hex}", password="")
+            settings = Settings(dsn=login, vault={"keys": keys})
+            async with Mnemo.open(login, settings=settings) as opened:
+                (hit,) = await opened.recall("frobnitzel quokkafied", collection="ward", k=1)
+                assert (hit.memory_id, hit.sealed) == (memory_id, role == "plain")
+                assert hit.content == ("" if role == "plain" else CONTENT)
+                if role == "trusted":
+                    await opened.remember("more", collection="ward", attributes=ATTRIBUTES, private=True)
+                    assert await opened.count({"diagnosis": "myxomatosis"}, collection="ward") == 2
+    finally:
+        for role in ("plain", "trusted"):
+            connection.execute(
+                f"drop owned by {role}_{memory_id.hex}; drop role {role}_{memory_id.hex}".encode()
+            )
