@@ -72,6 +72,7 @@ insert into mnemo.audit_action (action, audited, reported, description) values
     ('job.alter', true, false, 'a job was changed'),
     ('job.remove', true, false, 'a job was removed'),
     ('memory.forget', false, false, 'memories were forgotten; off, since writers of a tenant then wait for each other'),
+    ('memory.open', true, false, 'private memories were asked for by a client that can open them'),
     ('memory.restore', true, false, 'lost memories were brought back from their copies'),
     ('object.delete', true, false, 'objects that nothing needs were taken to be deleted from a store'),
     ('policy.change', true, false, 'a policy was added, changed or removed'),

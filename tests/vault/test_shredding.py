@@ -12,7 +12,6 @@ from psycopg.conninfo import conninfo_to_dict
 from engine.errors import InvalidArgument, KeyUnavailable, SealBroken, UnknownItem
 from engine.mnemo import Mnemo
 from engine.vault import shredding
-from engine.vault.protocol import KeyHeader
 from engine.vault.session import VaultSession
 from tests.conftest import Connection
 from tests.support.databases import Databases
@@ -137,25 +136,14 @@ async def test_nothing_is_shredded_where_one_is_unknown(mnemo: Mnemo) -> None:
     assert await mnemo.vault.resume_shredding() == ()
 
 
-async def test_sealed_memories_are_shredded_like_items(mnemo: Mnemo, connection: Connection) -> None:
+async def test_private_memories_are_shredded_like_items(mnemo: Mnemo, connection: Connection) -> None:
     await fill(mnemo)
-    session = await session_of(mnemo)
-    memories = [await mnemo.remember(text) for text in ("one", "two")]
-    for memory in memories:
-        wrapped = session.cipher.wrap(
-            await session.keys.fetch("default", 2),
-            KeyHeader(memory, "default", 2),
-            session.cipher.new_data_key(),
-        )
-        connection.execute(
-            "insert into mnemo.data_key values (%s, 'default', 'memory', 2, %s)", [memory, wrapped]
-        )
-    certificate = await mnemo.vault.shred(memories=[memories[0]])
-    assert certificate.document["memories"] == [str(memories[0])]
-    left = connection.execute(
-        "select id from mnemo.data_key where purpose = 'memory' and epoch = 3"
-    ).fetchall()
-    assert left == [(memories[1],)]
+    gone, kept = [await mnemo.remember(text, private=True) for text in ("one", "two")]
+    certificate = await mnemo.vault.shred(memories=[gone])
+    assert certificate.document["memories"] == [str(gone)]
+    left = connection.execute("select epoch from mnemo.data_key where purpose = 'memory'").fetchall()
+    assert left == [(3,)]
+    assert [(one.memory_id, one.content) for one in await mnemo.get([gone, kept])] == [(kept, "two")]
     assert await readable(mnemo) == CONTENTS.keys()
 
 
