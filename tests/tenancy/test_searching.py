@@ -11,9 +11,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.recall.test_recall_floors import mixture
 from tests.support.databases import Databases
-from tests.support.memories import Draft, Vectors, bit_text, brute_force, stage
+from tests.support.memories import Draft, Vectors, bit_text, brute_force, clustered, stage
 from tests.tenancy.people import people_of
 
 BITS, SKETCH_BITS = 16_384, 1_536
@@ -54,7 +53,7 @@ _SEARCH = "select memory_id from mnemo.search(%s::varbit, 10)"
 def filled(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Filled]:
     """20,000 memories in a tier, of tenants in no order, loaded at once."""
     rng = np.random.default_rng(7)
-    vectors = mixture(rng, ROWS + QUERIES, BITS)
+    vectors, _ = clustered(rng, ROWS + QUERIES, BITS, 50)
     owners = rng.permutation(np.repeat(list(SHARES), list(SHARES.values())))
     rows = {tenant: np.flatnonzero(owners == tenant) for tenant in SHARES}
     ids: dict[str, list[UUID]] = {}
