@@ -13,7 +13,7 @@ declare
     -- Called by tenants, run as mnemo_api.
     c_tenant constant text[] := array[
         'remember', 'open_staging', 'remember_staged', 'forget', 'forget_many', 'set_attributes', 'fix_dimension',
-        'advance_ingest', 'ingest_position', 'batch_counts', 'context_counts', 'session_tails', 'term_counts',
+        'advance_ingest', 'ingest_position', 'batch_counts', 'context_counts', 'session_tails', 'term_counts', 'frequent_terms',
         'search', 'search_text', 'recall', 'recall_text', 'get_memories', 'read_candidates', 'fetched_rows',
         'archive_candidates', 'archived_places', 'archived_rows',
         'encode_text', 'encode_query', 'query_roles', 'explain', 'probe', 'importance', 'item', 'cleanup',
@@ -23,8 +23,9 @@ declare
     -- Called by who keeps a vault, run as mnemo_api.
     c_vault constant text[] := array[
         'vault_begin', 'vault_put_chunk', 'vault_finish', 'vault_open', 'vault_chunks', 'vault_list', 'vault_drop', 'vault_put', 'vault_get',
-        'vault_keys', 'vault_shreddings', 'active_epoch', 'start_epoch', 'due_data_keys', 'rewrap_data_keys',
-        'begin_shred', 'begin_shred_tenant', 'begin_destroy', 'finish_destroy', 'require_unlogged', 'report_audit'];
+        'vault_keys', 'vault_shreddings', 'active_epoch', 'require_vault_home', 'start_epoch', 'due_data_keys', 'rewrap_data_keys',
+        'begin_shred', 'begin_shred_tenant', 'begin_destroy', 'finish_destroy', 'require_unlogged', 'report_audit',
+        'register_seals', 'open_seals', 'index_key', 'register_index_key'];
     -- Run as mnemo_engine: each compares the tenant itself. The first two are called by tenants.
     c_engine constant text[] := array[
         'count_memories', 'scroll', 'tenant', 'event_backlog', 'vault_candidates',
@@ -49,7 +50,7 @@ declare
         'bits', 'sketch_bits', 'bind', 'unbind', 'bundle', 'bundle_add', 'bundle_combine', 'bundle_result', 'hamming', 'similarity', 'permute', 'project',
         'quantise', 'random_hypervector', 'sketch', 'tie_hypervector', 'require_bits', 'require_same_length', 'encode_value',
         'encoding', 'ranking', 'tokens', 'fold', 'character_class', 'spaced_text', 'collection', 'setting', 'now', 'caller', 'half_life', 'strength_at', 'tier_of_segment',
-        'bucket_of', 'content_hash', 'dollars', 'memory_bytes', 'mean_memory_bytes', 'access_rate_at', 'filter_jsonpath', 'injection_point', 'undelivered_events',
+        'bucket_of', 'content_hash', 'dollars', 'memory_bytes', 'mean_memory_bytes', 'access_rate_at', 'filter_jsonpath', 'is_sealed', 'injection_point', 'undelivered_events',
         'verify_audit', 'audit_problems', 'audit_hash', 'audit_root', 'check_audit_tenant'];
     v_name  text;
     v_proc  regprocedure;
@@ -117,6 +118,7 @@ grant select, insert on mnemo.access_log, mnemo.event, mnemo.move_log, mnemo.tom
 grant select, update on mnemo.quota, mnemo.quota_change to mnemo_api;
 grant select on mnemo.residency to mnemo_api;
 grant select, insert, update, delete on mnemo.vault_key, mnemo.data_key, mnemo.vault_item, mnemo.vault_chunk, mnemo.shredding to mnemo_api;
+grant select, insert on mnemo.vault_home to mnemo_api;
 -- Nobody changes what the audit holds.
 grant select, insert on mnemo.audit to mnemo_api;
 grant select, insert, update on mnemo.audit_head to mnemo_api;

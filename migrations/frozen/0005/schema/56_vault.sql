@@ -21,6 +21,17 @@ comment on column mnemo.vault_key.check_value is 'Tells its key from any other; 
 comment on column mnemo.vault_key.state is 'active: new data keys are wrapped by it; retired: it opens backups of before, nothing here stays under it; destroying: nothing lies under it any more, and nothing ever will; destroyed: the key store has it no more.';
 comment on column mnemo.vault_key.final_at is 'From when on nobody can bring it back: later than destroyed_at where a key store waits first.';
 
+-- Copies of a database share the key store with it: only one of them may end epochs and destroy keys.
+create table mnemo.vault_home (
+    one         boolean primary key default true check (one),
+    fingerprint text not null,
+    since       timestamptz not null
+);
+
+comment on table mnemo.vault_home is 'The database that the epoch keys belong to, written with its first epoch; in a copy it names the original (mnemo.adopt_vault).';
+comment on column mnemo.vault_home.fingerprint is 'As mnemo.fingerprint() has it.';
+comment on column mnemo.vault_home.since is 'By the real clock.';
+
 -- Narrow, because a rotation rewrites every row of a tenant, and nothing else.
 create table mnemo.data_key (
     id      uuid not null,

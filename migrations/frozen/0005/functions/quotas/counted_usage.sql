@@ -1,5 +1,5 @@
 -- What a tenant stores, by counting all of it: what the counters of its quota say, where it has one. Vault items count with
--- the bytes of their chunks, and not among the memories.
+-- the bytes of their chunks, names and metadata, and not among the memories.
 create or replace function mnemo.counted_usage(p_tenant text) returns table (memories bigint, bytes bigint)
 language sql stable
 rows 1

@@ -1,6 +1,7 @@
 -- Marks epochs whose keys are to be destroyed, and returns every epoch of this tenant so marked, these and earlier ones: whoever
 -- asked destroys them in the key store and calls mnemo.finish_destroy. null: those that unfinished shreddings name, as far as
--- nothing lies under them any more. MN018 when one that is named is active, or wraps data keys. For mnemo_vault.
+-- nothing lies under them any more. MN018 when one that is named is active, or wraps data keys, and in a copy
+-- (mnemo.require_vault_home). For mnemo_vault.
 -- Invariant kept: nothing lies under an epoch that is being destroyed, and nothing ever will: data keys go under the active one.
 create or replace function mnemo.begin_destroy(epochs integer[] default null) returns integer[]
 language plpgsql volatile
@@ -13,6 +14,7 @@ declare
     v_named  boolean := begin_destroy.epochs is not null;
     v_wrong  record;
 begin
+    perform mnemo.require_vault_home();
     perform from mnemo.vault_key k where k.tenant = v_tenant and k.epoch = any (v_epochs) order by k.epoch for update;
     select k.epoch, k.state, (select count(*) from mnemo.data_key d where d.tenant = k.tenant and d.epoch = k.epoch) as data_keys into v_wrong
     from mnemo.vault_key k
@@ -23,7 +25,7 @@ begin
         raise exception 'the key of epoch % cannot be destroyed: it is % and wraps % data keys', v_wrong.epoch, v_wrong.state, v_wrong.data_keys
             using errcode = 'MN018', hint = 'Rotate first.';
     end if;
-    update mnemo.vault_key k set state = 'destroying' 
+    update mnemo.vault_key k set state = 'destroying'
     where k.tenant = v_tenant and k.epoch = any (v_epochs) and k.state = 'retired'
       and not exists (select from mnemo.data_key d where d.tenant = k.tenant and d.epoch = k.epoch);
     perform mnemo.injection_point('vault.destroying');

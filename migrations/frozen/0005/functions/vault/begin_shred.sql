@@ -1,8 +1,9 @@
--- Shreds vault items, and the sealed parts of memories: deletes the items and their data keys, and makes the next epoch the
+-- Shreds vault items and private memories: deletes the items, forgets the memories, deletes the data keys of both, and makes the next epoch the
 -- active one, in one step, so that nothing of them is ever wrapped under an epoch that stays. What they may have been wrapped
 -- under, in whatever backup, are all epochs of before: these are destroyed once their neighbours lie under the new one
 -- (mnemo.rewrap_data_keys, then mnemo.begin_destroy and mnemo.finish_destroy; see mnemo.shredding). MN017 for an item that is not
--- there, or a memory without a data key; MN018 when the epoch is not above all that were. MN002 for items of the scheme sql: their
+-- there, or a memory with nothing sealed; MN018 when the epoch is not above all that were, and in
+-- a copy (mnemo.require_vault_home). MN002 for items of the scheme sql: their
 -- caller has the only key. For mnemo_vault.
 -- Invariant kept: from its commit on, who was shredded is gone here, and what is left to do can be read from mnemo.shredding.
 create or replace function mnemo.begin_shred(epoch integer, store text, check_value bytea, names text[], memories uuid[] default '{}') returns uuid
@@ -16,7 +17,10 @@ declare
     v_before bigint;
     v_bytes  bigint;
     v_id     uuid;
+    v_seals  uuid[];
 begin
+    perform mnemo.require_vault_home();
+    perform mnemo.lock_for_writing();
     lock table mnemo.vault_item in row exclusive mode;
     v_before := coalesce((select sum(i.stored_bytes) from mnemo.vault_item i where i.tenant = v_tenant and i.name = any (begin_shred.names)), 0);
     perform mnemo.charge(0, -v_before);
@@ -33,11 +37,7 @@ begin
         raise exception 'vault item % was stored by mnemo.vault_put: only its caller can destroy its key', quote_literal(v_wrong)
             using errcode = 'MN002', hint = 'Destroy that key, and drop the item.';
     end if;
-    select min(m.id::text) into v_wrong from unnest(begin_shred.memories) as m (id)
-    where not exists (select from mnemo.data_key d where d.id = m.id and d.tenant = v_tenant and d.purpose = 'memory');
-    if v_wrong is not null then
-        raise exception 'memory % has nothing sealed', v_wrong using errcode = 'MN017';
-    end if;
+    v_seals := mnemo.seals_of(begin_shred.memories);
     with gone as (
         delete from mnemo.vault_item i where i.tenant = v_tenant and i.name = any (begin_shred.names) returning i.*
     )
@@ -49,7 +49,10 @@ begin
     delete from mnemo.data_key d
     where d.tenant = v_tenant
       and (d.purpose = 'item' and d.id = any (array(select (i ->> 'id')::uuid from jsonb_array_elements(v_items) as i))
-           or d.purpose = 'memory' and d.id = any (begin_shred.memories));
+           or d.purpose = 'memory' and d.id = any (v_seals));
+    if begin_shred.memories <> '{}' then
+        perform mnemo.forget_many(begin_shred.memories);
+    end if;
     v_id := mnemo.note_shredding(false, v_items, begin_shred.memories);
     perform mnemo.injection_point('vault.shred_begun');
     return v_id;

@@ -1,6 +1,6 @@
 -- Shreds all that this tenant has sealed: deletes its items and data keys of every purpose, and retires its active epoch, so that
 -- every key of the tenant is to be destroyed; then mnemo.begin_destroy. Items of the scheme sql are deleted with the others, but
--- their keys are their callers'. The next put begins with a new epoch. For mnemo_vault.
+-- their keys are their callers'. The next put begins with a new epoch. MN018 in a copy (mnemo.require_vault_home). For mnemo_vault.
 create or replace function mnemo.begin_shred_tenant() returns uuid
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -13,6 +13,7 @@ declare
     v_bytes    bigint;
     v_id       uuid;
 begin
+    perform mnemo.require_vault_home();
     lock table mnemo.vault_item in row exclusive mode;
     v_before := coalesce((select sum(i.stored_bytes) from mnemo.vault_item i where i.tenant = v_tenant), 0);
     perform mnemo.charge(0, -v_before);

@@ -26,6 +26,7 @@ begin
         raise exception 'of vault item % there are % chunks, the last at position %', vault_finish.item, v_chunks, coalesce(v_last::text, 'none')
             using errcode = 'MN002';
     end if;
+    v_stored := v_stored + mnemo.label_bytes(vault_finish.name, vault_finish.metadata);
     perform mnemo.make_room(vault_finish.name, v_stored, vault_finish.replace, coalesce(vault_finish.epoch, 0));
     insert into mnemo.data_key (id, tenant, purpose, epoch, wrapped)
     values (vault_finish.item, v_tenant, 'item', vault_finish.epoch, vault_finish.wrapped);

@@ -11,6 +11,7 @@ declare
     v_tenant text := mnemo.tenant();
     v_at     timestamptz := mnemo.now();
     v_body   bytea;
+    v_stored bigint;
 begin
     perform mnemo.check_vault_key(vault_put.key);
     if vault_put.content is null then
@@ -18,10 +19,11 @@ begin
     end if;
     perform mnemo.check_vault_item(vault_put.kind, vault_put.metadata, octet_length(vault_put.content), null);
     v_body := mnemo.vault_encrypt(vault_put.content, mnemo.vault_subkey(vault_put.key, v_id, v_tenant, vault_put.kind, vault_put.name));
-    perform mnemo.make_room(vault_put.name, octet_length(v_body), false);
+    v_stored := octet_length(v_body) + mnemo.label_bytes(vault_put.name, vault_put.metadata);
+    perform mnemo.make_room(vault_put.name, v_stored, false);
     insert into mnemo.vault_chunk (item, position, tenant, body) values (v_id, 0, v_tenant, v_body);
     perform mnemo.insert_vault_item(row(
-        v_id, v_tenant, vault_put.kind, vault_put.name, vault_put.metadata, octet_length(vault_put.content), octet_length(v_body), 1,
+        v_id, v_tenant, vault_put.kind, vault_put.name, vault_put.metadata, octet_length(vault_put.content), v_stored, 1,
         greatest(octet_length(vault_put.content), 1), null, v_at, v_at, 'sql', 1)::mnemo.vault_item);
     return v_id;
 end
