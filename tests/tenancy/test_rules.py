@@ -29,6 +29,7 @@ DYNAMIC = {
     "finish_restore": "a name made from a number",
     "index_attribute": "an attribute's name as %L, its type compared; for mnemo_owner",
     "index_partition": "definitions from the catalog",
+    "left_seals": _INTO,
     "lock_patiently": "a regclass and a mode that functions give",
     "merge_step": "a name made from a number",
     "rename_partition": "a relation of mnemo.segment, for workers",
