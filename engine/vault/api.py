@@ -185,10 +185,11 @@ class VaultApi:
         return await rotate(session, destroy_old=destroy_old)
 
     async def shred(self, names: Sequence[str] = (), *, memories: Sequence[UUID] = ()) -> Certificate:
-        """Destroy items, and the sealed parts of memories, for good: in backups too; all or none.
+        """Destroy items and private memories for good, in backups too; all or none.
 
         Every other data key is wrapped under a new epoch, then the keys of all epochs of before are
-        destroyed: backups of before open nothing any more. The rows of memories stay; `forget` them.
+        destroyed: backups of before open nothing any more. Memories are forgotten with that; hypervectors
+        in backups stay.
 
         Raises:
             UnknownItem: there is no such item, or nothing of a memory is sealed; nothing was changed.

@@ -45,7 +45,7 @@ create table mnemo.data_key (
 create index data_key_epoch on mnemo.data_key (tenant, epoch, id);
 
 comment on table mnemo.data_key is 'Every data key, wrapped by the epoch key of its tenant.';
-comment on column mnemo.data_key.id is 'The vault item, the memory, or whatever has an index.';
+comment on column mnemo.data_key.id is 'The vault item; of a memory its attribute $seal; of an index key mnemo.index_key_id.';
 comment on column mnemo.data_key.purpose is 'item: opens a vault item; memory: the sealed parts of a memory; index: a blind index.';
 
 create table mnemo.vault_item (
