@@ -31,7 +31,35 @@ class Trap:
         return f"{self.check}-{self.names.replace(' ', '_')}"
 
 
+_VAULT: tuple[LiteralString, ...] = (
+    "select mnemo.start_epoch(1, 'file:///keys', '\\x00')",
+    "insert into mnemo.data_key values (uuidv7(), 'default', 'index', 1, 'wrapped')",
+)
 TRAPS = [
+    Trap(
+        "vault",
+        "warn",
+        "the keys belong to another database since",
+        (*_VAULT, "update mnemo.vault_home set fingerprint = 'the original'"),
+    ),
+    Trap(
+        "vault",
+        "warn",
+        "1 data keys of tenant 'default' lie under epochs that ended",
+        (*_VAULT, "select mnemo.start_epoch(2, 'file:///keys', '\\x01')"),
+    ),
+    Trap(
+        "vault",
+        "warn",
+        "tenant 'default' has 1 shreddings that are not finished",
+        (*_VAULT, "select mnemo.begin_shred_tenant()"),
+    ),
+    Trap(
+        "vault",
+        "warn",
+        "the key of epoch 1 of tenant 'default' is still to be destroyed",
+        (*_VAULT, "select mnemo.begin_shred_tenant()", "select mnemo.begin_destroy()"),
+    ),
     Trap(
         "isolation",
         "fail",

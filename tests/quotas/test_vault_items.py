@@ -58,3 +58,52 @@ def test_a_first_quota_waits_for_who_puts_an_item(narrow: str, db: Connection) -
         operator.commit()
     check(db)
     assert value(db, _STORED) > 0
+
+
+_ITEM = "00000000-0000-7000-8000-000000000001"
+_CHUNK = "select mnemo.vault_put_chunk(%s::uuid, 0, 'sealed', repeat('ab', 32))"
+_FINISH = (
+    "select mnemo.vault_finish(%s::uuid, 'a', 'memory', '{}', 6, 6, null, null, 1, 'wrapped', 1::smallint)"
+)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_quota_that_begins_while_a_client_puts_counts_what_it_puts(
+    narrow: str, db: Connection, finished: bool
+) -> None:
+    db.execute("select mnemo.start_epoch(1, 'file:///keys', 'check')")
+    with sessions(narrow) as (writer, operator):
+        quiet(writer.connection)
+        writer.run(_CHUNK, _ITEM)
+        if finished:
+            writer.run(_FINISH, _ITEM)
+        setting = operator.start("select mnemo.set_quota('default', bytes => 1000)")
+        # It waits for who has looked for a quota, and found none.
+        assert setting.done() is not finished
+        if not finished:
+            operator.commit()
+            writer.run(_FINISH, _ITEM)
+        writer.commit()
+        setting.result()
+        operator.commit()
+    check(db)
+    assert value(db, _STORED) > 0
+
+
+def test_a_quota_that_begins_while_an_item_is_shredded_counts_what_is_left(
+    narrow: str, db: Connection
+) -> None:
+    quiet(db)
+    db.execute("select mnemo.start_epoch(1, 'file:///keys', 'check')")
+    with db.transaction():
+        db.execute(_CHUNK, [_ITEM])
+        db.execute(_FINISH, [_ITEM])
+    with sessions(narrow) as (shredder, operator):
+        shredder.run("select mnemo.begin_shred(2, 'file:///keys', 'check', '{a}')")
+        setting = operator.start("select mnemo.set_quota('default', bytes => 1000)")
+        assert not setting.done()
+        shredder.commit()
+        setting.result()
+        operator.commit()
+    check(db)
+    assert value(db, _STORED) == 0

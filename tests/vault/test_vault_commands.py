@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.databases import Databases
+from tests.vault.test_shredding import backup
+
 pytestmark = pytest.mark.slow
 
 _PROGRAM = (sys.executable, "-c", "from engine.cli import main; main()", "vault")
@@ -89,3 +92,16 @@ def test_mistakes_are_named(vault: Command, dsn: str) -> None:
     assert vault("shred", "--resume") == b""
     vault("drop", "a")
     assert vault("list") == b""
+
+
+def test_a_copy_is_told_to_adopt(vault: Command, dsn: str, keys: str, databases: Databases) -> None:
+    vault("put", "a", given=b"secret")
+    with backup(databases, dsn) as copy:
+        clone = Command(copy, keys)
+        assert "mnemo vault adopt" in clone.refused("shred", "--yes", "a")
+        assert clone.refused("adopt", given=b"n\n")
+        assert "mnemo vault adopt" in clone.refused("rotate")
+        clone("adopt", "--yes")
+        clone("adopt", given=b"y\n")
+        clone("rotate")
+        assert clone("get", "a") == b"secret"
