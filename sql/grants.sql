@@ -136,13 +136,15 @@ grant select on mnemo.memory, mnemo.activity, mnemo.archived_memory, mnemo.tenan
 
 -- Views have the rights of their readers, who therefore see these tables, as far as row-level security lets them.
 grant select on mnemo.memory, mnemo.activity, mnemo.collection, mnemo.setting, mnemo.tier, mnemo.ranged_attribute, mnemo.memories to mnemo_app, mnemo_reader;
+-- Whoever opens a database reads its widths.
+grant select on mnemo.setting to mnemo_vault;
 grant insert, update, delete on mnemo.memories to mnemo_app;
 grant select on mnemo.corpus, mnemo.term, mnemo.term_log, mnemo.corpus_stats, mnemo.archive to mnemo_app;
 grant select on
     mnemo.archived_memory, mnemo.access_daily, mnemo.move_log, mnemo.tier_price, mnemo.policy,
     mnemo.bi_accesses_daily, mnemo.bi_days, mnemo.bi_memories, mnemo.bi_moves_daily, mnemo.bi_tiers
     to mnemo_reader;
-grant select on mnemo.quota, mnemo.residency, mnemo.tenant_usage to mnemo_app, mnemo_reader;
+grant select on mnemo.quota, mnemo.residency, mnemo.tenant_usage to mnemo_app, mnemo_reader, mnemo_vault;
 grant select on mnemo.vault_item, mnemo.vault_items to mnemo_vault;
 grant select on mnemo.audit, mnemo.audit_head, mnemo.audit_checkpoint, mnemo.audit_trail to mnemo_app, mnemo_reader, mnemo_vault;
 -- Workers and operators read everything of all tenants, and change it by functions alone.

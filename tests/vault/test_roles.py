@@ -17,7 +17,7 @@ def keeper(connection: Connection, dsn: str) -> Iterator[str]:
     """Connection string of a role of its own, which may act for the tenant 'granted' alone."""
     role = f"keeper_{conninfo_to_dict(dsn)['dbname']}"
     name = sql.Identifier(role)
-    connection.execute(sql.SQL("create role {} in role mnemo_vault, mnemo_app").format(name))
+    connection.execute(sql.SQL("create role {} in role mnemo_vault").format(name))
     connection.execute("select mnemo.grant_tenant(%s, 'granted')", [role])
     try:
         yield make_conninfo(dsn, options=f"-c role={role}")
