@@ -40,13 +40,12 @@ begin
         from mnemo.search(recall.query, recall.k, recall.collection, recall.context, recall.filter, recall.exact, recall.archive,
                           recall.fetched) as s);
     if recall.exact is not true and v_hits <> '{}' and mnemo.learning()
-       and exists (select from mnemo.focus f where f.tenant = v_tenant and (v_context is null or f.context = v_context)) then
+       and mnemo.is_focused(v_tenant, v_context) then
         select r.hits, r.shared into v_hits, v_context
         from mnemo.rerank(v_hits, recall.query, recall.k, recall.collection, recall.context, recall.filter) as r;
     end if;
     if v_hits <> '{}' then
-        insert into mnemo.access_log (at, memory_ids, tenant, context)
-        values (mnemo.now(), array(select h.memory_id from unnest(v_hits) as h), v_tenant, v_context);
+        perform mnemo.log_access(v_hits, v_tenant, v_context);
     end if;
     return query select h.* from unnest(v_hits) as h;
 end

@@ -43,7 +43,7 @@ declare
     v_hits    mnemo.hit[];
 begin
     v_learned := recall_text.exact is not true and mnemo.learning()
-        and exists (select from mnemo.focus f where f.tenant = v_tenant and (v_context is null or f.context = v_context));
+        and mnemo.is_focused(v_tenant, v_context);
     select r.hits, r.shared into v_hits, v_context
     from mnemo.rank_text(v_hdv, recall_text.query, recall_text.embedding, recall_text.k, recall_text.collection,
                          recall_text.context, recall_text.filter, recall_text.exact, v_learned, recall_text.archive,
@@ -54,8 +54,7 @@ begin
     end if;
     v_hits := v_hits[1 : recall_text.k];
     if v_hits <> '{}' then
-        insert into mnemo.access_log (at, memory_ids, tenant, context)
-        values (mnemo.now(), array(select h.memory_id from unnest(v_hits) as h), v_tenant, v_context);
+        perform mnemo.log_access(v_hits, v_tenant, v_context);
     end if;
     return query select h.* from unnest(v_hits) as h;
 end
