@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
@@ -122,6 +123,16 @@ async def test_the_certificate_is_in_the_audit(mnemo: Mnemo, connection: Connect
     assert certificate.final_at is not None
     names = connection.execute("select from mnemo.audit where detail::text like '%\"a\"%'")
     assert names.rowcount == 0
+
+
+async def test_no_epoch_is_destroyed_from_an_older_snapshot(mnemo: Mnemo, connection: Connection) -> None:
+    await mnemo.vault.put("kept", b"content")
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        with pytest.raises(psycopg.DatabaseError, match="read committed") as refused:
+            connection.execute("select mnemo.begin_destroy('{1}')")
+    assert refused.value.sqlstate == "MN002"
+    assert await mnemo.vault.get("kept") == b"content"
 
 
 async def test_nothing_is_shredded_where_one_is_unknown(mnemo: Mnemo) -> None:
