@@ -46,7 +46,7 @@ class EnvironmentKeys:
         return False
 
     async def create(self, tenant: str, epoch: int) -> bytes:
-        """Return the key, whoever uses it already; KeyUnavailable names the variable to set where it is not."""
+        """Return the key, whoever uses it already; KeyUnavailable names the variable to set where none is."""
         name = variable_of(tenant, epoch)
         if not self._environ.get(name):
             raise KeyUnavailable(

@@ -28,7 +28,7 @@ declare
         'register_seals', 'open_seals', 'index_key', 'register_index_key'];
     -- Run as mnemo_engine: each compares the tenant itself. The first two are called by tenants.
     c_engine constant text[] := array[
-        'count_memories', 'scroll', 'tenant', 'event_backlog', 'vault_candidates',
+        'count_memories', 'scroll', 'tenant', 'event_backlog', 'vault_candidates', 'is_focused', 'log_access',
         'nearest_by_sketch', 'nearest_by_scan', 'nearest_by_full_scan', 'nearest_archived_by_scan', 'nearest_archived_by_sketch'];
     -- Called by workers, run as mnemo_owner.
     c_worker constant text[] := array[
@@ -132,17 +132,20 @@ grant select on
     mnemo.subscription, mnemo.event_log, mnemo.event_cursor, mnemo.copy_backlog, mnemo.archive, mnemo.object, mnemo.tier_price
     to mnemo_api, mnemo_engine;
 grant update (dimension) on mnemo.collection to mnemo_api;
-grant select on mnemo.memory, mnemo.activity, mnemo.archived_memory, mnemo.tenant_role, mnemo.event, mnemo.event_retry, mnemo.vault_item to mnemo_engine;
+grant select on mnemo.memory, mnemo.activity, mnemo.archived_memory, mnemo.tenant_role, mnemo.event, mnemo.event_retry, mnemo.vault_item, mnemo.focus to mnemo_engine;
+grant insert on mnemo.access_log to mnemo_engine;
 
 -- Views have the rights of their readers, who therefore see these tables, as far as row-level security lets them.
 grant select on mnemo.memory, mnemo.activity, mnemo.collection, mnemo.setting, mnemo.tier, mnemo.ranged_attribute, mnemo.memories to mnemo_app, mnemo_reader;
+-- Whoever opens a database reads its widths.
+grant select on mnemo.setting to mnemo_vault;
 grant insert, update, delete on mnemo.memories to mnemo_app;
 grant select on mnemo.corpus, mnemo.term, mnemo.term_log, mnemo.corpus_stats, mnemo.archive to mnemo_app;
 grant select on
     mnemo.archived_memory, mnemo.access_daily, mnemo.move_log, mnemo.tier_price, mnemo.policy,
     mnemo.bi_accesses_daily, mnemo.bi_days, mnemo.bi_memories, mnemo.bi_moves_daily, mnemo.bi_tiers
     to mnemo_reader;
-grant select on mnemo.quota, mnemo.residency, mnemo.tenant_usage to mnemo_app, mnemo_reader;
+grant select on mnemo.quota, mnemo.residency, mnemo.tenant_usage to mnemo_app, mnemo_reader, mnemo_vault;
 grant select on mnemo.vault_item, mnemo.vault_items to mnemo_vault;
 grant select on mnemo.audit, mnemo.audit_head, mnemo.audit_checkpoint, mnemo.audit_trail to mnemo_app, mnemo_reader, mnemo_vault;
 -- Workers and operators read everything of all tenants, and change it by functions alone.

@@ -45,7 +45,7 @@ create table mnemo.data_key (
 create index data_key_epoch on mnemo.data_key (tenant, epoch, id);
 
 comment on table mnemo.data_key is 'Every data key, wrapped by the epoch key of its tenant.';
-comment on column mnemo.data_key.id is 'The vault item, the memory, or whatever has an index.';
+comment on column mnemo.data_key.id is 'The vault item; of a memory its attribute $seal; of an index key mnemo.index_key_id.';
 comment on column mnemo.data_key.purpose is 'item: opens a vault item; memory: the sealed parts of a memory; index: a blind index.';
 
 create table mnemo.vault_item (
@@ -72,7 +72,7 @@ create index vault_item_metadata on mnemo.vault_item using gin (metadata jsonb_p
 
 comment on table mnemo.vault_item is 'Vault items: what can be known of each without its key. Names and metadata are not encrypted.';
 comment on column mnemo.vault_item.bytes is 'Of the content, before it was sealed.';
-comment on column mnemo.vault_item.stored_bytes is 'Of its chunks as they lie here.';
+comment on column mnemo.vault_item.stored_bytes is 'Of its chunks as they lie here, its name and its metadata: what a quota counts.';
 comment on column mnemo.vault_item.chunk_bytes is 'Content that a chunk holds; the last may hold less.';
 comment on column mnemo.vault_item.files is 'Of a codebase; null: it is none.';
 comment on column mnemo.vault_item.scheme is 'client: sealed twice before it came, and once here; sql: by mnemo.vault_put alone.';
@@ -112,4 +112,4 @@ create index shredding_pending on mnemo.shredding (tenant) where finished_at is 
 comment on table mnemo.shredding is 'What has been shredded. Until finished_at is set, the epoch keys that opened it are not all destroyed yet.';
 comment on column mnemo.shredding.items is 'id, sha256 of the name, kind and creation of each item; their rows are gone.';
 comment on column mnemo.shredding.epochs is 'Every epoch under which what was shredded may ever have been wrapped.';
-comment on column mnemo.shredding.certificate is 'As it is in the audit.';
+comment on column mnemo.shredding.certificate is 'What was destroyed, and when; the audit has it with long lists as their length and hash.';

@@ -41,6 +41,7 @@ as $$
         mnemo.doctor_quotas(deep),
         mnemo.doctor_conservation(deep),
         mnemo.doctor_audit(deep),
-        mnemo.doctor_isolation()
+        mnemo.doctor_isolation(),
+        mnemo.doctor_vault()
     ]) as f
 $$;

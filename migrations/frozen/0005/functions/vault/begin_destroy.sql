@@ -1,7 +1,7 @@
 -- Marks epochs whose keys are to be destroyed, and returns every epoch of this tenant so marked, these and earlier ones: whoever
 -- asked destroys them in the key store and calls mnemo.finish_destroy. null: those that unfinished shreddings name, as far as
 -- nothing lies under them any more. MN018 when one that is named is active, or wraps data keys, and in a copy
--- (mnemo.require_vault_home). For mnemo_vault.
+-- (mnemo.require_vault_home). MN002 unless read committed. For mnemo_vault.
 -- Invariant kept: nothing lies under an epoch that is being destroyed, and nothing ever will: data keys go under the active one.
 create or replace function mnemo.begin_destroy(epochs integer[] default null) returns integer[]
 language plpgsql volatile
@@ -14,6 +14,11 @@ declare
     v_named  boolean := begin_destroy.epochs is not null;
     v_wrong  record;
 begin
+    -- An older snapshot would not show what was wrapped meanwhile.
+    if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+        raise exception 'epochs are destroyed in a read committed transaction, not a % one', current_setting('transaction_isolation')
+            using errcode = 'MN002';
+    end if;
     perform mnemo.require_vault_home();
     perform from mnemo.vault_key k where k.tenant = v_tenant and k.epoch = any (v_epochs) order by k.epoch for update;
     select k.epoch, k.state, (select count(*) from mnemo.data_key d where d.tenant = k.tenant and d.epoch = k.epoch) as data_keys into v_wrong

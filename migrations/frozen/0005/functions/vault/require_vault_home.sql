@@ -8,8 +8,8 @@ as $$
 begin
     if exists (select from mnemo.vault_key k where k.tenant = mnemo.tenant())
        and not exists (select from mnemo.vault_home h where h.fingerprint = mnemo.fingerprint()) then
-        raise exception 'this database is a copy of the one that the keys of this vault belong to, or was failed over to'
-            using errcode = 'MN018', hint = 'Where the other one is gone, or has a key store of its own: mnemo vault adopt.';
+        raise exception 'this database is a copy of the one that the keys of this vault belong to, or was failed over to: see mnemo vault adopt'
+            using errcode = 'MN018', hint = 'That, or mnemo.adopt_vault(), takes them over once the other one is gone, or has a key store of its own.';
     end if;
 end
 $$;
