@@ -316,6 +316,16 @@ TRAPS = [
         ),
     ),
     Trap(
+        "jobs",
+        "warn",
+        "job tidy calls ops.tidy, which mnemo_owner may not execute",
+        (
+            "create schema ops",
+            "create function ops.tidy(jsonb) returns bigint language sql as 'select 0::bigint'",
+            "select mnemo.add_job('tidy', 'ops.tidy', '1 hour')",
+        ),
+    ),
+    Trap(
         "events",
         "warn",
         "subscription slow is 40 events behind, of 50 allowed",

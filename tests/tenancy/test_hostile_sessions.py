@@ -261,7 +261,7 @@ def test_grants_follow_memberships(estate: Estate) -> None:
     # Of two, one has to be asked for.
     assert told(both) == "MN015"
     assert [told(both, tenant) for tenant in (ALPHA, BETA, "*")] == [ALPHA, BETA, "MN015"]
-    assert [told(server, tenant) for tenant in (None, ALPHA, "anything")] == ["default", ALPHA, "anything"]
+    assert [told(server, tenant) for tenant in (None, ALPHA, "anything")] == ["MN015", ALPHA, "anything"]
     with psycopg.connect(people.conninfo(member), autocommit=True) as open_session:
         assert open_session.execute(ask).fetchone() == (ALPHA,)
         with psycopg.connect(people.dsn, autocommit=True) as superuser:

@@ -1,5 +1,5 @@
--- The tenant that the caller acts for: the setting mnemo.tenant; where it is not set the only one granted to the role, else
--- 'default'. MN015 when the role may not act for it. Members of mnemo_owner and mnemo_worker, and superusers, may for all.
+-- The tenant that the caller acts for: the setting mnemo.tenant; where it is not set the only one granted to the role, or
+-- 'default' where that is among them. MN015 when the role may not act for it, or for several and does not say for which. Members of mnemo_owner and mnemo_worker, and superusers, may for all.
 create or replace function mnemo.tenant() returns text
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -22,7 +22,14 @@ begin
         join pg_roles r on r.rolname = t.role
         where pg_has_role(v_caller, r.oid, 'member'));
     if v_asked is null then
-        v_asked := case when cardinality(v_granted) = 1 and v_granted[1] <> '*' then v_granted[1] else 'default' end;
+        if cardinality(v_granted) = 1 and v_granted[1] <> '*' then
+            return v_granted[1];
+        elsif v_granted <> '{}' and 'default' <> all (v_granted) then
+            -- To write for a tenant that nobody has named would be to mix up two of them.
+            raise exception 'role % acts for several tenants, and mnemo.tenant says not for which', quote_ident(v_caller)
+                using errcode = 'MN015', hint = 'Set mnemo.tenant, for a transaction: select set_config(''mnemo.tenant'', ..., true).';
+        end if;
+        v_asked := 'default';
     end if;
     if not v_granted && array[v_asked, '*'] then
         raise exception 'role % may not act for tenant %', quote_ident(v_caller), quote_literal(v_asked)

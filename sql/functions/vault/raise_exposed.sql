@@ -6,6 +6,7 @@ as $$
 begin
     raise exception 'the server would log secrets: it needs %', p_advice
         using errcode = 'MN019',
-              hint = format('Let an administrator run: alter role %I set %s', mnemo.caller(), p_advice);
+              hint = format('Call mnemo.require_unlogged() first, or let an administrator run: alter role %I set %s. '
+                            'A key that was sent already may be in the log: use another.', mnemo.caller(), p_advice);
 end
 $$;
