@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+import subprocess
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -67,6 +68,12 @@ def talkative() -> Iterator[EmbeddedServer]:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def dumped(server: EmbeddedServer, dsn: str) -> bytes:
+    """Return what pg_dump makes of a database."""
+    command = [str(server.binary("pg_dump")), dsn]
+    return subprocess.run(command, env=server.environment(), capture_output=True, check=True).stdout
 
 
 class Secrets:
@@ -151,6 +158,34 @@ async def test_no_secret_is_logged_or_shown(
     assert len(secrets.found) > 10
     assert secrets.seen_in(logs) == []
     assert secrets.seen_in(shown.encode()) == []
+
+
+async def test_private_memories_show_in_no_log_and_no_dump(talkative: EmbeddedServer, tmp_path: Path) -> None:
+    """N12: content and sealed attributes, neither word by word, nor the value that is looked for."""
+    dsn = talkative.dsn("mnemo")
+    settings = Settings(dsn=dsn, vault={"keys": (tmp_path / "keys").as_uri()})
+    text, illness = "xylophones of quetzalcoatl", "canarylumbago"
+    async with Mnemo.open(dsn, settings=settings) as mnemo:
+        await mnemo.create_collection("ward", sealed=["illness", "$content"])
+        fields = {"collection": "ward", "context": "c", "session": "s"}
+        for number in range(3):
+            await mnemo.remember(f"{text} {number}", attributes={"illness": illness}, **fields)
+        recall = await mnemo.recall("what was heard", collection="ward", where={"illness": illness})
+        assert sorted(hit.content for hit in recall) == [f"{text} {number}" for number in range(3)]
+        assert recall[0].attributes["illness"] == illness
+        await mnemo.vault.rotate()
+        await mnemo.demote([recall[0].memory_id], "cold")
+        await mnemo.vault.shred(memories=[recall[0].memory_id])
+    with psycopg.connect(dsn) as db:
+        views = "\n".join(row[0] for view in VIEWS for row in db.execute(view).fetchall())
+    dump = dumped(talkative, dsn)
+    assert b"mnemo-sealed:" in dump
+    logs = b"".join(path.read_bytes() for path in (talkative.status().data_dir / "log").iterdir())
+    assert b"mnemo.register_seals" in logs
+    for word in (*text.split(), illness, "quetzal"):
+        if word != "of":
+            for place in (logs, views.encode(), dump):
+                assert word.encode() not in place.lower()
 
 
 async def test_the_test_would_find_a_leak(
