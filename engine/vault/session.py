@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from engine.database.errors import translate_errors
 from engine.database.pool import Connection, Pool
-from engine.errors import KeyUnavailable
+from engine.errors import KeyUnavailable, NotPermitted
 from engine.vault.items import VaultKey
 from engine.vault.protocol import Cipher, KeyStore
 
@@ -40,11 +40,16 @@ class VaultSession:
 
         With `snapshot` it repeats its reads and writes nothing.
         """
-        with translate_errors():
-            async with self.pool.connection() as connection, connection.transaction():
-                if snapshot:
-                    await connection.execute("set transaction isolation level repeatable read, read only")
-                yield connection
+        try:
+            with translate_errors():
+                async with self.pool.connection() as connection, connection.transaction():
+                    if snapshot:
+                        await connection.execute("set transaction isolation level repeatable read, read only")
+                    yield connection
+        except NotPermitted as error:
+            raise NotPermitted(
+                f"vaults, and what is sealed, are for members of mnemo_vault: {error}"
+            ) from error
 
     @asynccontextmanager
     async def silent(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:

@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from engine.errors import TenantRefused
+from engine.errors import NotPermitted, TenantRefused
 from tests.conftest import Connection
 from tests.vault.conftest import Opener
 
@@ -53,6 +53,23 @@ async def test_a_keeper_acts_for_no_other_tenant(open_mnemo: Opener, keeper: str
             mnemo.vault.shred_tenant(),
         ):
             with pytest.raises(TenantRefused):
+                await act
+
+
+async def test_who_keeps_no_vault_is_told_who_does(
+    open_mnemo: Opener, connection: Connection, keeper: str
+) -> None:
+    role = sql.Identifier(str(conninfo_to_dict(keeper)["options"])[8:])
+    connection.execute(sql.SQL("revoke mnemo_vault from {}; grant mnemo_app to {}").format(role, role))
+    connection.execute("select mnemo.create_collection('ward', sealed => '{illness}')")
+    async with open_mnemo(keeper, tenant="granted") as mnemo:
+        for act in (
+            mnemo.vault.put("a", b""),
+            mnemo.vault.list(),
+            mnemo.remember("a", private=True),
+            mnemo.recall("a", collection="ward", where={"illness": "flu"}),
+        ):
+            with pytest.raises(NotPermitted, match="for members of mnemo_vault"):
                 await act
 
 
