@@ -6,6 +6,7 @@ from time import monotonic
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from engine import migrate
 from engine.errors import ConnectionFailed, InstallationMismatch, InvalidArgument, MigrationFailed
@@ -57,6 +58,48 @@ def test_printed_upgrade(empty_dsn: str) -> None:
     assert not migrate.upgrade(empty_dsn).changed
     with pytest.raises(InvalidArgument, match="nowhere"):
         migrate.offline_sql(revision="nowhere")
+
+
+def test_x8_what_was_there_before_roles_is_confined_by_them(empty_dsn: str) -> None:
+    migrate.upgrade(empty_dsn, bits=1024, sketch_bits=256, revision="0004")
+    everything = (
+        "select m.id, m.tenant, m.key, m.content, m.attributes, m.hdv::text, a.tier, a.ltp, a.pinned"
+        " from mnemo.memory m join mnemo.activity a using (bucket, id) order by m.id"
+    )
+    with psycopg.connect(empty_dsn, autocommit=True) as db:
+        for tenant in ("ann", "ben"):
+            db.execute("select set_config('mnemo.tenant', %s, false)", [tenant])
+            for tier in ("hot", "warm", "cold"):
+                db.execute(
+                    "select mnemo.remember(%s, tier => %s, key => 'k ' || %s, attributes => '{\"a\": 1}')",
+                    [f"{tenant} spoke of {tier} tea", tier, tier],
+                )
+            db.execute("select mnemo.recall_text('tea')")
+        db.execute("select mnemo.item('tea')")
+        before = db.execute(everything).fetchall()
+    migrate.upgrade(empty_dsn)
+    with psycopg.connect(empty_dsn, autocommit=True) as db:
+        assert db.execute(everything).fetchall() == before
+        assert db.execute("select name, tenant from mnemo.item").fetchall() == [("tea", "default")]
+        role = sql.Identifier(f"app_{db.info.dbname}")
+        db.execute(sql.SQL("create role {} in role mnemo_app").format(role))
+        try:
+            db.execute("select mnemo.grant_tenant(%s, 'ann')", [role.as_string(db).strip('"')])
+            db.execute(sql.SQL("reset mnemo.tenant; set role {}").format(role))
+            for relation in ("memory", "activity", "memory_hot", "memory_warm", "memory_cold_2", "memories"):
+                found = db.execute(sql.SQL("select count(*) from mnemo.{}").format(sql.Identifier(relation)))
+                assert found.fetchone() == (1 if relation.startswith("memory_") else 3,), relation
+            hits = db.execute("select content from mnemo.recall_text('what of tea', filter => '{\"a\": 1}')")
+            assert {hit for (hit,) in hits} == {
+                f"ann spoke of {tier} tea" for tier in ("hot", "warm", "cold")
+            }
+            db.execute("select mnemo.remember('ann spoke again', key => 'k hot')")
+            assert db.execute("select count(*) from mnemo.memories").fetchone() == (3,)
+        finally:
+            db.execute("reset role")
+            db.execute(sql.SQL("drop owned by {}; drop role {}").format(role, role))
+        bens = db.execute("select content from mnemo.memory where tenant = 'ben' and key = 'k hot'")
+        assert bens.fetchone() == ("ben spoke of hot tea",)
 
 
 def test_a_newer_database_is_left_to_a_newer_program(empty_dsn: str) -> None:
