@@ -16,6 +16,7 @@ as $$
         string_agg(format('analyze mnemo.%I', s.relname), '; ' order by s.relname))
     from sized s
     where s.size > 1048576
-      and not exists (select from pg_stats n where n.schemaname = 'mnemo' and n.tablename = s.relname
-                        and n.inherited = (s.relkind = 'p'))
+      -- pg_stats shows nothing of a table under row-level security, to its owner either.
+      and not exists (select from pg_stat_all_tables n where n.schemaname = 'mnemo' and n.relname = s.relname
+                        and coalesce(n.last_analyze, n.last_autoanalyze) is not null)
 $$;
