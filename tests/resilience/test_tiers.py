@@ -180,7 +180,8 @@ def test_n4_a_privilege_that_is_missing_is_an_error_and_no_broken_tier(stored: S
         connection.execute("create role reader")
         connection.execute("grant usage on schema mnemo to reader")
         connection.execute("set local role reader")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="for function search"):
+        denied = "permission denied for function search"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=denied):
             connection.execute("select * from mnemo.search(%s::varbit)", [bit_text(VECTORS[0])])
 
 
